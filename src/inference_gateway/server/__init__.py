@@ -1,0 +1,1 @@
+"""The gateway. Its public face is HTTP, settings and the command line; nothing here is for import."""

@@ -1,0 +1,12 @@
+"""Where settings come from: the environment, `.env`, a YAML file and the defaults, made into `Settings`."""
+
+from inference_gateway.server.configuration.loading import (
+    Loaded,
+    Row,
+    effective,
+    load,
+    load_process_settings,
+)
+from inference_gateway.server.configuration.report import SettingsError
+
+__all__ = ["Loaded", "Row", "SettingsError", "effective", "load", "load_process_settings"]

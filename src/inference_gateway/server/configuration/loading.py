@@ -1,0 +1,180 @@
+"""All sources to one `Settings`: the environment before `.env`, before the YAML file, before defaults."""
+
+import os
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from inference_gateway.server.configuration.addresses import Refused
+from inference_gateway.server.configuration.catalogue import PROVIDER_FIELDS, SETTINGS, Setting, yaml_path
+from inference_gateway.server.configuration.document import Document, read_document
+from inference_gateway.server.configuration.providers import ProviderReader, source_name
+from inference_gateway.server.configuration.report import Given, Report, SettingsError
+from inference_gateway.server.configuration.values import read, switch, write
+from inference_gateway.server.configuration.variables import (
+    Variables,
+    first,
+    from_dotenv,
+    from_environment,
+    suggest_names,
+)
+from inference_gateway.server.settings import (
+    CONFIG_PATH_VARIABLE,
+    MASK,
+    MISSING_FEATURES,
+    MissingFeature,
+    ProviderSettings,
+    Settings,
+)
+
+DEFAULT: Final = "default"
+"""Source of a setting that no source names."""
+
+_UNSET: Final = object()
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings that can be used, and where they are from."""
+
+    settings: Settings
+    warnings: tuple[str, ...]
+    """One line each, for the log."""
+    sources: dict[str, str]
+    """`environment`, `.env:3`, `gateway.yaml:7` or `default`, by the setting's name: its variable,
+    or its place in the YAML file where it has none. Of the providers, only what was given."""
+
+
+class Row(NamedTuple):
+    """One setting as it is in effect."""
+
+    name: str
+    value: str
+    """As text that could be given; `********` in place of a secret."""
+    source: str
+
+
+def load_process_settings(config: str | None = None) -> Loaded:
+    """Read this process's environment, `.env` in its working directory and the YAML file.
+
+    :param config: path of the YAML file; None leaves it to GATEWAY_CONFIG_PATH.
+    :raises SettingsError: anything that any of them says cannot be used.
+    """
+    return load(environ=os.environ, config=config)
+
+
+def load(*, environ: Mapping[str, str], config: str | None = None, dotenv: str | None = ".env") -> Loaded:
+    """Read all sources.
+
+    :param environ: variables that come first.
+    :param config: path of the YAML file; None leaves it to GATEWAY_CONFIG_PATH.
+    :param dotenv: path of a file of variables that come second; it need not exist.
+    :raises SettingsError: anything that any of them says cannot be used.
+    """
+    report = Report()
+    variables = (from_environment(environ, report), from_dotenv(dotenv, report) if dotenv else {})
+    named = first(variables, CONFIG_PATH_VARIABLE)
+    document = read_document(config or (str(named.text) if named else None), report)
+    for source in variables:
+        suggest_names(source, document.key_variables(), report)
+    for feature in MISSING_FEATURES:
+        _check_off(feature, variables, document, report)
+    reader = _SettingsReader(variables, document, report)
+    settings = reader.read()
+    if report.problems:
+        raise SettingsError(tuple(report.problems))
+    return Loaded(settings=settings, warnings=tuple(report.warnings), sources=reader.sources)
+
+
+class _SettingsReader:
+    """Makes `Settings`; what cannot be used is reported and left at its default."""
+
+    def __init__(self, variables: tuple[Variables, ...], document: Document, report: Report) -> None:
+        self.sources: dict[str, str] = {}
+        self._variables = variables
+        self._document = document
+        self._report = report
+
+    def read(self) -> Settings:
+        values: dict[str, dict[str, object]] = {}
+        for setting in SETTINGS:
+            value = self._value(setting)
+            if value is not _UNSET:
+                values.setdefault(setting.group, {})[setting.field.name] = value
+        general = values.pop("", {})
+        if general.get("environment") == "development":
+            general.setdefault("log_level", "debug")
+        providers = ProviderReader(self._variables, self._document, self._report)
+        tree = {**general, **values, "providers": providers.read()}
+        self.sources.update(providers.sources)
+        return msgspec.convert(tree, Settings)
+
+    def _value(self, setting: Setting) -> object:
+        given = _given(setting.variable, setting.path, self._variables, self._document)
+        self.sources[setting.variable] = given.where if given else DEFAULT
+        if given is None:
+            return _UNSET
+        try:
+            return read(setting.field, given.text)
+        except Refused as error:
+            self._report.refuse(given, error)
+            return _UNSET
+
+
+def _given(variable: str, path: str, variables: tuple[Variables, ...], document: Document) -> Given | None:
+    return first(variables, variable) or document.values.get(path)
+
+
+def _check_off(
+    feature: MissingFeature, variables: tuple[Variables, ...], document: Document, report: Report
+) -> None:
+    for name in feature.switches:
+        given = _given(name, yaml_path(name), variables, document)
+        if given is None:
+            continue
+        try:
+            is_on = _is_on(feature, given)
+        except Refused as error:
+            report.refuse(given, error)
+            return
+        if is_on:
+            off = f"set it to {feature.off}" if feature.off else "empty"
+            ways = f"leave it unset or {off}"
+            report.refuse(given, f"{feature.title} is not part of this version; {ways}")
+            return
+
+
+def _is_on(feature: MissingFeature, given: Given) -> bool:
+    if not feature.off:
+        return True
+    if not isinstance(given.text, str):
+        raise Refused("a list; give true or false")
+    return switch(given.text) is not switch(feature.off)
+
+
+def effective(loaded: Loaded) -> list[Row]:
+    """Return every setting as it is in effect, then what was given of the providers."""
+    rows = [
+        Row(setting.variable, _text(loaded.settings, setting), loaded.sources[setting.variable])
+        for setting in SETTINGS
+    ]
+    for provider in loaded.settings.providers.values():
+        rows += _provider_rows(provider, loaded.sources)
+    return rows
+
+
+def _text(settings: Settings, setting: Setting) -> str:
+    group = getattr(settings, setting.group) if setting.group else settings
+    return write(setting.field, getattr(group, setting.field.name))
+
+
+def _provider_rows(provider: ProviderSettings, sources: Mapping[str, str]) -> list[Row]:
+    rows = []
+    for field in PROVIDER_FIELDS.values():
+        name = source_name(provider.id, field.name)
+        if name in sources:
+            rows.append(Row(name, write(field, getattr(provider, field.name)), sources[name]))
+    for header in provider.headers:
+        name = source_name(provider.id, f"headers.{header}")
+        rows.append(Row(name, MASK, sources[name]))
+    return rows

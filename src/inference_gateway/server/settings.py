@@ -1,0 +1,408 @@
+"""Every setting once: its type, default, bounds and meaning. Reads nothing; `configuration` does.
+
+A field's variable is GROUP_FIELD in upper case (a general one has no group) unless its metadata
+names another, and its place in a YAML file is `group.field`. The documentation, `.env.example` and
+the `check` command are derived from these structs and tables.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, NoReturn
+
+import msgspec
+from msgspec import Meta
+
+MASK: Final = "********"
+"""What is shown in place of a secret."""
+
+LONGEST: Final = 100 * 365 * 86_400.0
+"""The longest duration taken, in seconds: a hundred years."""
+
+
+class Secret:
+    """Text that must not be shown: `reveal` is the only way to it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself, for the one place that sends it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK!r})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __eq__(self, other: object) -> bool:
+        return self._text == other._text if isinstance(other, Secret) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __copy__(self) -> "Secret":
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Secret":
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret cannot be pickled")
+
+
+Duration = Annotated[float, Meta(ge=0, le=LONGEST)]
+"""Seconds; zero means at once."""
+
+Timeout = Annotated[Annotated[float, Meta(gt=0, le=LONGEST)] | None, Meta(extra={"kind": "timeout"})]
+"""Seconds; None means no bound, which is what 0 is read as."""
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Listening, and what clients are held to."""
+
+    host: Annotated[
+        str,
+        Meta(description="Address to listen on; 0.0.0.0 is every interface.", extra={"kind": "host"}),
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes any free one.")] = 8080
+    read_timeout: Annotated[
+        Timeout, Meta(description="Time a client has to send its request; 0 is no bound.")
+    ] = 30.0
+    write_timeout: Annotated[
+        Timeout, Meta(description="Time a client may take none of its answer; 0 is no bound.")
+    ] = 30.0
+    idle_timeout: Annotated[
+        Timeout, Meta(description="Time a connection may wait for its next request; 0 is no bound.")
+    ] = 120.0
+    drain_timeout: Annotated[
+        Duration,
+        Meta(description="Time that running requests have to end after SIGTERM; 0 cuts them at once."),
+    ] = 25.0
+    max_request_body_size: Annotated[
+        int,
+        Meta(
+            description="Largest request body in bytes; 0 or less means the default.",
+            extra={"kind": "size"},
+        ),
+    ] = 10_485_760
+    max_header_size: Annotated[
+        int, Meta(ge=1024, le=1_048_576, description="Largest header section of a request in bytes.")
+    ] = 32_768
+    max_url_size: Annotated[
+        int, Meta(ge=256, le=1_048_576, description="Longest request target in bytes.")
+    ] = 8192
+    max_connections: Annotated[
+        int, Meta(ge=1, description="Client connections that each worker process holds open at one time.")
+    ] = 10_000
+    cors_origins: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Comma list of web origins whose pages may call the gateway, or `*` for all.",
+            extra={"kind": "origins"},
+        ),
+    ] = ()
+
+
+class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Connections to providers."""
+
+    connect_timeout: Annotated[
+        Timeout, Meta(description="Time to open a connection to a provider; 0 is no bound.")
+    ] = 10.0
+    tls_handshake_timeout: Annotated[
+        Timeout, Meta(description="Time for the TLS handshake with a provider; 0 is no bound.")
+    ] = 10.0
+    response_header_timeout: Annotated[
+        Timeout, Meta(description="Time to the first byte of a provider's answer; 0 is no bound.")
+    ] = 600.0
+    stream_idle_timeout: Annotated[
+        Timeout, Meta(description="Time between two pieces of a provider's answer; 0 is no bound.")
+    ] = 300.0
+    timeout: Annotated[
+        Timeout, Meta(description="Time for a whole call of a provider, its answer included; 0 is no bound.")
+    ] = None
+    max_idle_conns: Annotated[
+        int, Meta(ge=0, description="Idle connections kept for reuse, all providers together; 0 keeps none.")
+    ] = 1024
+    max_idle_conns_per_host: Annotated[
+        int, Meta(ge=0, description="Idle connections kept for reuse for each provider; 0 keeps none.")
+    ] = 256
+    max_conns_per_host: Annotated[
+        int, Meta(ge=0, description="Connections to each provider, idle or busy; 0 is no cap.")
+    ] = 0
+    idle_conn_timeout: Annotated[
+        Timeout, Meta(description="Time after which an idle connection is closed; 0 is no bound.")
+    ] = 30.0
+    tls_min_version: Annotated[
+        Literal["TLS12", "TLS13"], Meta(description="Oldest TLS version spoken with providers.")
+    ] = "TLS12"
+    max_response_body_size: Annotated[
+        int, Meta(ge=1, description="Largest answer in bytes that is held in memory as a whole.")
+    ] = 67_108_864
+    ca_file: Annotated[
+        str | None,
+        Meta(
+            description="PEM file of the certificate authorities to trust instead of the system's own.",
+            extra={"kind": "file", "variable": "SSL_CERT_FILE"},
+        ),
+    ] = None
+
+
+class ModelsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The list of models."""
+
+    cache_ttl: Annotated[
+        Duration, Meta(description="Time for which a provider's list is reused; 0 asks anew each time.")
+    ] = 60.0
+    timeout: Annotated[
+        Timeout, Meta(description="Time a provider has to list its models; 0 is no bound.")
+    ] = 10.0
+
+
+class MockSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The built-in provider that answers without a key."""
+
+    enabled: Annotated[
+        bool | None,
+        Meta(
+            description="Whether `mock` is offered; unset means only where no other provider is configured."
+        ),
+    ] = None
+
+
+class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider. What is None is left to the provider's built-in row, or to the OpenAI way."""
+
+    id: str
+    url: Annotated[
+        str | None, Meta(description="Base URL; required of a custom provider.", extra={"kind": "url"})
+    ] = None
+    api_key: Annotated[Secret | None, Meta(description="Key that the provider gave you.")] = None
+    api_key_env: Annotated[
+        str | None,
+        Meta(description="Variable that holds the key, in place of `api_key`.", extra={"kind": "variable"}),
+    ] = None
+    account_id: Annotated[
+        str | None, Meta(description="Account in the URL; `cloudflare` only.", extra={"kind": "account"})
+    ] = None
+    name: Annotated[str | None, Meta(description="Name to show.")] = None
+    auth: Annotated[
+        Literal["bearer", "xheader", "query", "none"] | None,
+        Meta(
+            description="How the key is sent: as a bearer token, in `x-api-key`, as `?key=`, or not at all; "
+            "a custom provider's default is `bearer` with a key, else `none`.",
+            extra={"kind": "auth"},
+        ),
+    ] = None
+    headers: Annotated[
+        dict[str, Secret], Meta(description="Headers added to each request; their values are never shown.")
+    ] = msgspec.field(default_factory=dict)
+    models_path: Annotated[
+        str | None, Meta(description="Path of the list of models below `url`.", extra={"kind": "path"})
+    ] = None
+    chat_path: Annotated[
+        str | None, Meta(description="Path of chat completions below `url`.", extra={"kind": "path"})
+    ] = None
+    accepts_stream_options: Annotated[
+        bool | None, Meta(description="Whether the provider understands `stream_options`.")
+    ] = None
+    reasoning_format: Annotated[
+        bool | None, Meta(description="Whether the provider understands `reasoning_format`.")
+    ] = None
+
+
+# The provider registry has one row for each.
+BUILT_IN_PROVIDERS: Final = (
+    "anthropic",
+    "cloudflare",
+    "cohere",
+    "deepseek",
+    "google",
+    "groq",
+    "llamacpp",
+    "minimax",
+    "mistral",
+    "moonshot",
+    "nvidia",
+    "ollama",
+    "ollama_cloud",
+    "openai",
+    "zai",
+)
+
+PROVIDERS_WITH_ACCOUNT: Final = frozenset({"cloudflare"})
+"""Built-in providers whose URL holds an account, set by <ID>_ACCOUNT_ID."""
+
+MOCK_PROVIDER: Final = "mock"
+"""Id of the built-in provider that answers without a key; no custom provider may take it."""
+
+
+def _built_in_providers() -> dict[str, ProviderSettings]:
+    return {id: ProviderSettings(id=id) for id in BUILT_IN_PROVIDERS}
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """General settings."""
+
+    environment: Annotated[
+        Literal["production", "development"],
+        Meta(description="What this process is for; `development` logs more."),
+    ] = "production"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="Least severe level that is logged; unset in `development`, it is `debug`."),
+    ] = "info"
+    allowed_models: Annotated[
+        frozenset[str],
+        Meta(
+            description="Comma list of the only models served, `id` or `provider/id`, in any case.",
+            extra={"kind": "names"},
+        ),
+    ] = frozenset()
+    disallowed_models: Annotated[
+        frozenset[str],
+        Meta(
+            description="Comma list of models not served, named likewise; an allow list wins over it.",
+            extra={"kind": "names"},
+        ),
+    ] = frozenset()
+    enable_vision: Annotated[
+        bool, Meta(description="Whether requests may carry images; if not, a request with one is refused.")
+    ] = False
+    forward_request_headers: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Comma list of further request headers that are passed on to providers.",
+            extra={"kind": "headers"},
+        ),
+    ] = ()
+    server: ServerSettings = ServerSettings()
+    client: ClientSettings = ClientSettings()
+    models: ModelsSettings = ModelsSettings()
+    mock: MockSettings = MockSettings()
+    providers: dict[str, ProviderSettings] = msgspec.field(default_factory=_built_in_providers)
+    """By id: every built-in provider, configured or not, then the custom ones."""
+
+
+CONFIG_PATH_VARIABLE: Final = "GATEWAY_CONFIG_PATH"
+"""Variable that names the YAML file where the command line does not."""
+
+
+class MissingFeature(msgspec.Struct, frozen=True):
+    """What this version lacks: its settings are taken while its switches are off."""
+
+    title: str
+    switches: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+    off: Literal["false", "true", ""] = "false"
+    """The value of a switch that asks for nothing; empty means that any value asks for it."""
+
+
+# A feature that arrives loses its row here and gains its fields above.
+MISSING_FEATURES: Final = (
+    MissingFeature(
+        "MCP",
+        ("MCP_ENABLED", "MCP_EXPOSE"),
+        (
+            "MCP_SERVERS",
+            "MCP_INCLUDE_TOOLS",
+            "MCP_EXCLUDE_TOOLS",
+            "MCP_TOOL_MODE",
+            "MCP_CLIENT_TIMEOUT",
+            "MCP_DIAL_TIMEOUT",
+            "MCP_TLS_HANDSHAKE_TIMEOUT",
+            "MCP_RESPONSE_HEADER_TIMEOUT",
+            "MCP_EXPECT_CONTINUE_TIMEOUT",
+            "MCP_REQUEST_TIMEOUT",
+            "MCP_MAX_RETRIES",
+            "MCP_RETRY_INTERVAL",
+            "MCP_INITIAL_BACKOFF",
+            "MCP_ENABLE_RECONNECT",
+            "MCP_RECONNECT_INTERVAL",
+            "MCP_POLLING_ENABLED",
+            "MCP_POLLING_INTERVAL",
+            "MCP_POLLING_TIMEOUT",
+            "MCP_DISABLE_HEALTHCHECK_LOGS",
+        ),
+    ),
+    MissingFeature("authentication", ("AUTH_ENABLED",), ("AUTH_OIDC_ISSUER", "AUTH_OIDC_CLIENT_ID")),
+    MissingFeature("telemetry", ("TELEMETRY_ENABLED",), ("TELEMETRY_METRICS_PORT",)),
+    MissingFeature("metrics push", ("TELEMETRY_METRICS_PUSH_ENABLED",)),
+    MissingFeature("tracing", ("TELEMETRY_TRACING_ENABLED",), ("TELEMETRY_TRACING_OTLP_ENDPOINT",)),
+    MissingFeature(
+        "guardrails",
+        ("GUARDRAILS_ENABLED",),
+        (
+            "GUARDRAILS_POLICY_DIR",
+            "GUARDRAILS_FAIL_MODE",
+            "GUARDRAILS_EXTERNAL_URL",
+            "GUARDRAILS_EXTERNAL_TIMEOUT",
+        ),
+    ),
+    MissingFeature("model routing", ("ROUTING_ENABLED",), ("ROUTING_CONFIG_PATH",)),
+    MissingFeature("the Images API", ("ENABLE_IMAGES",)),
+    MissingFeature("A2A", ("A2A_ENABLED", "A2A_EXPOSE")),
+    MissingFeature("rewriting relayed answers for official SDKs", ("CLIENT_COMPAT",), off=""),
+    MissingFeature("TLS towards clients", ("SERVER_TLS_CERT_PATH", "SERVER_TLS_KEY_PATH"), off=""),
+    MissingFeature(
+        "asking providers for compressed answers to inference requests",
+        ("CLIENT_DISABLE_COMPRESSION",),
+        off="true",
+    ),
+)
+
+FEATURE_SECTIONS: Final = ("mcp", "auth", "telemetry", "guardrails", "routing", "a2a")
+"""Sections of a YAML file that belong to missing features alone."""
+
+WITHOUT_EFFECT: Final[Mapping[str, str]] = {
+    "APPLICATION_NAME": "The name is fixed.",
+    "AUTH_OIDC_CLIENT_SECRET": "Checking a token needs no client secret.",
+    "CLIENT_EXPECT_CONTINUE_TIMEOUT": "Providers are never asked for leave to send a body.",
+    "DEBUG_CONTENT_TRUNCATE_WORDS": "Message contents are never logged.",
+    "DEBUG_MAX_MESSAGES": "Message contents are never logged.",
+}
+"""Variables that are taken and do nothing, each with the reason."""
+
+DEPRECATED: Final[Mapping[str, str]] = {
+    "ENABLE_AUTH": "AUTH_ENABLED",
+    "AUTH_ENABLE": "AUTH_ENABLED",
+    "OIDC_ISSUER_URL": "AUTH_OIDC_ISSUER",
+    "OIDC_CLIENT_ID": "AUTH_OIDC_CLIENT_ID",
+    "OIDC_CLIENT_SECRET": "AUTH_OIDC_CLIENT_SECRET",
+    "ENABLE_TELEMETRY": "TELEMETRY_ENABLED",
+    "TELEMETRY_ENABLE": "TELEMETRY_ENABLED",
+    "METRICS_PUSH_ENABLED": "TELEMETRY_METRICS_PUSH_ENABLED",
+    "MCP_ENABLE": "MCP_ENABLED",
+    "EXPOSE_MCP": "MCP_EXPOSE",
+    "MCP_POLLING_ENABLE": "MCP_POLLING_ENABLED",
+    "A2A_ENABLE": "A2A_ENABLED",
+}
+"""Old name of a variable to the name that took its place."""
+
+CREDENTIAL_HEADERS: Final = frozenset({"authorization", "cookie", "x-api-key", "api-key", "x-goog-api-key"})
+"""Request headers that say who the client is: they are for the gateway."""
+
+CONNECTION_HEADERS: Final = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "forwarded",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Request headers that hold for one connection only."""
+
+CONNECTION_HEADER_PREFIXES: Final = ("proxy-", "x-forwarded-")
+"""The same, by how a name begins."""
