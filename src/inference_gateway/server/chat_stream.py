@@ -1,0 +1,189 @@
+"""What a provider's chat stream is, seen from its bytes: which events may pass, and how it ended.
+
+No I/O. Only whole events pass, only events that are JSON, and `[DONE]` only behind a stream that said
+of every choice why it ended. A stream that ends otherwise never looks as if it had ended well.
+"""
+
+import msgspec
+
+from inference_gateway import sse
+from inference_gateway.server import codec
+from inference_gateway.server.errors import UpstreamTimeout
+from inference_gateway.server.inference import Outcome
+
+DONE = b"data: [DONE]\n\n"
+_DONE_DATA = b"[DONE]"
+_LARGEST_EVENT = 16 * 1024 * 1024
+"""Bytes of one event that are held while it is not whole."""
+
+
+class _Choice(msgspec.Struct):
+    index: int = 0
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    error: msgspec.Raw = msgspec.Raw()
+
+
+_decode_chunk = msgspec.json.Decoder(_Chunk).decode
+
+
+class ChatStream:
+    """Feed what the provider sends; get what may be sent on.
+
+    :ivar outcome: how the stream ended, None while it has not.
+    :ivar problem: what went wrong, for the caller; empty where the provider's own error event was
+        sent on, and where nothing went wrong.
+    """
+
+    __slots__ = ("_finished", "_open", "_parser", "outcome", "problem")
+
+    def __init__(self) -> None:
+        self._parser = sse.Parser(_LARGEST_EVENT)
+        self._open: set[int] = set()
+        self._finished: set[int] = set()
+        self.outcome: Outcome | None = None
+        self.problem = ""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes cut anywhere; return whole events to pass on, often `data` itself."""
+        if self.outcome is not None:
+            return b""
+        if not self._parser.pending and data.startswith(b"data: ") and data.endswith(b"\n\n"):
+            if data.find(b"\n") == len(data) - 2 and b"\r" not in data:
+                # One whole event, plainly written: the usual case.
+                return data if self._see(data[6:-2]) else self._last(data[6:-2])
+            if b"\r" not in data:
+                return self._feed_plain(data)
+        return self._feed_parsed(data)
+
+    def end(self) -> bytes:
+        """Take the proper end of the body; return what is to be sent last."""
+        if self.outcome is not None:
+            return b""
+        return b"".join([self._pass_last(event) for event in self._parser.finish()]) + self._end_of_body()
+
+    def fail(self, error: Exception) -> None:
+        """Take note that the body broke off."""
+        if self.outcome is None:
+            self.outcome = Outcome.STALLED if isinstance(error, UpstreamTimeout) else Outcome.CUT
+            self.problem = str(error)
+
+    def _pass_last(self, event: sse.Event) -> bytes:
+        """Pass an event that may lack its blank line; what is JSON to its end lacks nothing else."""
+        if event.data == _DONE_DATA or _is_json(event.data):
+            return self._pass(event)
+        if not _DONE_DATA.startswith(event.data):
+            self._break(Outcome.CUT, "the provider ended the stream in the middle of an event")
+        return b""
+
+    def _end_of_body(self) -> bytes:
+        if self.outcome is not None:
+            return b""
+        self._conclude()
+        return self._closing()
+
+    def _feed_plain(self, data: bytes) -> bytes:
+        """Take several events in one piece, as long as each is a single plain line."""
+        events = data[:-2].split(b"\n\n")
+        if not all(event.startswith(b"data: ") and b"\n" not in event for event in events):
+            return self._feed_parsed(data)
+        sent = []
+        for event in events:
+            if not self._see(event[6:]):
+                sent.append(self._last(event[6:]))
+                return b"".join(sent)
+            sent.append(event + b"\n\n")
+        return data
+
+    def _feed_parsed(self, data: bytes) -> bytes:
+        """Take bytes in any writing the specification allows; events leave in the plain one."""
+        sent = []
+        try:
+            for event in self._parser.feed(data):
+                sent.append(self._pass(event))
+                if self.outcome is not None:
+                    break
+        except sse.EventTooLarge as error:
+            self._break(Outcome.PROVIDER_ERROR, f"the provider's stream is not usable: {error}")
+        return b"".join(sent)
+
+    def _pass(self, event: sse.Event) -> bytes:
+        # A line break between JSON tokens is white space; within a string it cannot be.
+        data = event.data.replace(b"\n", b" ").strip()
+        if not data:
+            return b""  # a keep-alive
+        if event.event == b"error" and _is_json(data):
+            return self._pass_error(data)
+        if self._see(data):
+            return sse.encode(data)
+        return self._last(data)
+
+    def _pass_error(self, data: bytes) -> bytes:
+        """Pass an event that is an error by its name, in the one form that clients know."""
+        value = codec.decode(data)
+        self._break(Outcome.PROVIDER_ERROR, "")
+        named = isinstance(value, dict) and value.get("error")
+        return sse.encode(data if named else b'{"error":' + data + b"}")
+
+    def _see(self, data: bytes) -> bool:
+        """Look at one event; false where the stream ends with it."""
+        try:
+            codec.check_text(data)
+            chunk = _decode_chunk(data)
+        except codec.UNREADABLE:
+            if _is_json(data):
+                return True  # of a shape that says nothing about the end
+            self._stop(data)
+            return False
+        if chunk.error and bytes(chunk.error) != b"null":
+            self._break(Outcome.PROVIDER_ERROR, "")
+            return False
+        for choice in chunk.choices or ():
+            if choice.finish_reason:
+                self._finished.add(choice.index)
+                self._open.discard(choice.index)
+            elif choice.index not in self._finished:
+                self._open.add(choice.index)
+        return True
+
+    def _stop(self, data: bytes) -> None:
+        if data == _DONE_DATA:
+            self._conclude()
+        else:
+            self._break(Outcome.PROVIDER_ERROR, "the provider sent an event that is not JSON")
+
+    def _conclude(self) -> None:
+        """Judge a stream that ended in order."""
+        if self._finished and not self._open:
+            self.outcome = Outcome.COMPLETE
+        else:
+            self._break(Outcome.CUT, "the provider ended the stream before its answer was finished")
+
+    def _last(self, data: bytes) -> bytes:
+        """Write what is left to be sent of the event that ended the stream."""
+        if self.outcome is Outcome.PROVIDER_ERROR and not self.problem:
+            return sse.encode(data)  # its own words
+        return self._closing()
+
+    def _closing(self) -> bytes:
+        return DONE if self.outcome is Outcome.COMPLETE else b""
+
+    def _break(self, outcome: Outcome, problem: str) -> None:
+        self.outcome = outcome
+        self.problem = problem
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        codec.decode(data)
+    except codec.UNREADABLE:
+        return False
+    return True
+
+
+def error_event(error: Exception) -> bytes:
+    """Write the event that tells a reader why the stream ends early."""
+    return sse.encode(codec.encode({"error": str(error)}))

@@ -1,0 +1,95 @@
+"""What travels down the pipeline: one inference request, whatever API it came in by."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from math import inf
+
+import msgspec
+
+from inference_gateway.server.codec import Document
+from inference_gateway.server.errors import BadRequest
+
+_nullable_string: msgspec.json.Decoder[str | None] = msgspec.json.Decoder(str | None)
+_nullable_flag: msgspec.json.Decoder[bool | None] = msgspec.json.Decoder(bool | None)
+
+
+class Outcome(StrEnum):
+    """How a request ended. Each ends in exactly one."""
+
+    COMPLETE = "complete"
+    PROVIDER_ERROR = "provider_error"
+    CUT = "cut"
+    STALLED = "stalled"
+    CLIENT_GONE = "client_gone"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One inference API: what its requests look like and where providers take them."""
+
+    name: str
+    endpoint: str
+    """Which of a provider's paths serves it; the name of a field of its row."""
+
+
+class InferenceRequest:
+    """A request for a model's work.
+
+    `document` stays as the client sent it; `changes` collects what is to be different on the wire to
+    the provider, so that the body is written once, at the end.
+
+    :ivar provider_id: who is to answer, once that is decided; `upstream_model` is its name for the model.
+    :param headers: the client's headers that go along to a provider.
+    :param provider_hint: value of `?provider=`, empty without.
+    :param expires_at: time of the loop's clock at which the call must have ended, in seconds.
+    """
+
+    __slots__ = (
+        "changes",
+        "document",
+        "expires_at",
+        "headers",
+        "model",
+        "operation",
+        "provider_hint",
+        "provider_id",
+        "request_id",
+        "stream",
+        "upstream_model",
+    )
+
+    def __init__(
+        self,
+        operation: Operation,
+        document: Document,
+        *,
+        headers: list[tuple[bytes, bytes]],
+        provider_hint: str = "",
+        request_id: str = "",
+        expires_at: float = inf,
+    ) -> None:
+        self.operation = operation
+        self.document = document
+        self.headers = headers
+        self.provider_hint = provider_hint
+        self.request_id = request_id
+        self.expires_at = expires_at
+        self.model = _required_model(document)
+        stream: bool | None = document.get("stream", _nullable_flag, expected="true or false")
+        self.stream = stream is True
+        self.changes: dict[str, bytes | None] = {}
+        self.provider_id = ""
+        self.upstream_model = ""
+
+    def body(self) -> bytes:
+        """Body for the provider: the client's bytes with the changes in them."""
+        changes: Mapping[str, bytes | None] = self.changes
+        return self.document.edited(changes)
+
+
+def _required_model(document: Document) -> str:
+    model = document.get("model", _nullable_string, expected="a string")
+    if not model:
+        raise BadRequest("'model' is missing: give the name of a model, such as 'openai/gpt-4o'")
+    return model
