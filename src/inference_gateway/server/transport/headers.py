@@ -1,0 +1,116 @@
+"""Which header fields cross the gateway, and which never do. No I/O.
+
+https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
+"""
+
+from collections.abc import Iterable
+
+from inference_gateway.server.transport.messages import Header
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+
+_FORWARDED = frozenset({b"traceparent", b"tracestate"})
+_FORWARDED_PREFIXES = (b"anthropic-", b"openai-")
+# What describes a raw body and the answer wanted for it: only where the body itself is relayed raw.
+_REPRESENTATION = frozenset(
+    {
+        b"accept",
+        b"accept-encoding",
+        b"accept-language",
+        b"content-disposition",
+        b"content-encoding",
+        b"content-language",
+        b"content-md5",
+        b"content-range",
+        b"content-type",
+        b"digest",
+        b"if-match",
+        b"if-modified-since",
+        b"if-none-match",
+        b"if-range",
+        b"if-unmodified-since",
+        b"range",
+    }
+)
+
+_RATE_LIMIT_PREFIXES = (b"x-ratelimit-", b"ratelimit", b"anthropic-ratelimit-")
+_RATE_LIMITS = frozenset({b"retry-after", b"retry-after-ms", b"x-should-retry"})
+_REQUEST_IDS = frozenset({b"x-request-id", b"request-id"})
+# The gateway's own, or of use to the provider's origin only.
+_NEVER_RELAYED = HOP_BY_HOP | {
+    b"alt-svc",
+    b"content-length",
+    b"date",
+    b"server",
+    b"set-cookie",
+    b"strict-transport-security",
+    b"x-request-id",
+}
+
+
+class RequestHeaderRule:
+    """The one rule for what of a client's request headers reaches a provider.
+
+    Credentials, cookies and forwarding headers are not on any list and so never cross;
+    `extra` (FORWARD_REQUEST_HEADERS) names what else an operator lets through.
+    """
+
+    def __init__(self, extra: Iterable[str] = ()) -> None:
+        self._names = _FORWARDED | {name.encode("ascii") for name in extra}
+        self._raw_names = self._names | _REPRESENTATION
+
+    def inference(self, headers: list[Header]) -> list[Header]:
+        """Fields that go along with an inference request, whose body the gateway writes."""
+        names = self._names
+        return [h for h in headers if h[0] in names or h[0].startswith(_FORWARDED_PREFIXES)]
+
+    def raw(self, headers: list[Header]) -> list[Header]:
+        """Fields that go along with a raw request, except those that its `Connection` names."""
+        named = connection_options(headers)
+        return [
+            h
+            for h in headers
+            if (h[0] in self._raw_names or h[0].startswith(_FORWARDED_PREFIXES)) and h[0] not in named
+        ]
+
+
+def connection_options(headers: list[Header]) -> frozenset[bytes]:
+    """Names listed by `Connection`, in lower case."""
+    options = [value for name, value in headers if name == b"connection"]
+    return frozenset(o.strip().lower() for o in b",".join(options).split(b",")) if options else frozenset()
+
+
+def limits_and_ids(headers: list[Header]) -> list[Header]:
+    """What of a provider's answer comes back on every answer: rate limits and its request id."""
+    kept = []
+    for header in headers:
+        name = header[0]
+        if name in _RATE_LIMITS or name.startswith(_RATE_LIMIT_PREFIXES):
+            kept.append(header)
+        elif name in _REQUEST_IDS:
+            kept.append((b"x-upstream-request-id", header[1]))
+    return kept
+
+
+def raw_answer(headers: list[Header]) -> list[Header]:
+    """What of a provider's answer comes back where it is relayed raw."""
+    named = connection_options(headers)
+    kept = [
+        h
+        for h in headers
+        if h[0] not in _NEVER_RELAYED and h[0] not in named and not h[0].startswith(b"access-control-")
+    ]
+    kept.extend((b"x-upstream-request-id", value) for name, value in headers if name == b"x-request-id")
+    return kept

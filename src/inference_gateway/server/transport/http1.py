@@ -1,0 +1,112 @@
+"""HTTP/1.1 on the server side, sans I/O: what a request head must satisfy, how a response head is written.
+
+https://www.rfc-editor.org/rfc/rfc9112. The grammar itself (line ends, tokens, lengths, chunk sizes) is
+enforced by llhttp in strict mode; this module adds what llhttp leaves to its caller.
+"""
+
+import time
+from email.utils import formatdate
+from http import HTTPStatus
+
+from inference_gateway.server.errors import BadRequest, NotImplementedHere, VersionNotSupported
+from inference_gateway.server.transport.messages import Header
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+
+_STATUS_LINES = {s.value: b"HTTP/1.1 %d %b\r\n" % (s.value, s.phrase.encode("ascii")) for s in HTTPStatus}
+_NO_CONTENT = frozenset({204, 304})
+
+
+def check_version(version: str) -> None:
+    """Refuse what is not HTTP/1.0 or 1.1.
+
+    :raises VersionNotSupported: another version.
+    """
+    if version not in ("1.1", "1.0"):
+        raise VersionNotSupported("this server speaks HTTP/1.1 and HTTP/1.0")
+
+
+def check_framing(headers: list[Header], *, version: str) -> int | None:
+    """Check what decides how long a request is and whom it is for.
+
+    :returns: the body's length in bytes, 0 without a body, None when it is chunked.
+    :raises BadRequest: not exactly one `Host` in HTTP/1.1, or a length that is none.
+    :raises NotImplementedHere: a transfer coding other than `chunked`.
+    """
+    hosts = 0
+    length: int | None = 0
+    for name, value in headers:
+        if name == b"host":
+            hosts += 1
+        elif name == b"content-length":
+            length = _length(value)
+        elif name == b"transfer-encoding":
+            if value.lower() != b"chunked":
+                raise NotImplementedHere("the only transfer coding understood here is 'chunked'")
+            if version == "1.0":
+                raise BadRequest("HTTP/1.0 has no Transfer-Encoding")
+            length = None
+    if hosts > 1 or (hosts == 0 and version == "1.1"):
+        raise BadRequest("a request needs exactly one Host header")
+    return length
+
+
+def _length(value: bytes) -> int:
+    if not value.isdigit() or len(value) > 18:
+        raise BadRequest("Content-Length must be a decimal number")
+    return int(value)
+
+
+def split_target(target: bytes) -> tuple[bytes, bytes]:
+    """Path and query of a request target in origin or absolute form.
+
+    :raises BadRequest: another form, or a fragment.
+    """
+    if target[:1] != b"/" and target != b"*":
+        scheme, separator, rest = target.partition(b"://")
+        if not separator or scheme.lower() not in (b"http", b"https"):
+            raise BadRequest("the request target must be a path")
+        authority, slash, path = rest.partition(b"/")
+        if not authority or b"?" in authority:
+            raise BadRequest("the request target must be a path")
+        target = slash + path or b"/"
+    if b"#" in target:
+        raise BadRequest("the request target must not have a fragment")
+    path, _, query = target.partition(b"?")
+    return path, query
+
+
+def has_content(status: int) -> bool:
+    """Whether an answer of this status has a body."""
+    return status not in _NO_CONTENT and status >= 200
+
+
+def response_head(status: int, headers: list[Header], framing: bytes) -> bytes:
+    """Status line, fields, `framing` (whole lines that say the length and the connection's fate), blank line.
+
+    :raises ValueError: a field with a line break in it, which would end the head early.
+    """
+    line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d Status\r\n" % status
+    fields = b"".join([b"%b: %b\r\n" % header for header in headers])
+    if fields.count(b"\n") != len(headers) or b"\0" in fields:
+        raise ValueError("a response header contains a line break")
+    return b"".join((line, fields, _dates.line(), framing, b"\r\n"))
+
+
+class _Dates:
+    """The Date line, written anew once a second."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._line = b""
+
+    def line(self) -> bytes:
+        now = int(time.time())
+        if now != self._second:
+            self._second = now
+            self._line = b"date: %b\r\n" % formatdate(now, usegmt=True).encode("ascii")
+        return self._line
+
+
+_dates = _Dates()

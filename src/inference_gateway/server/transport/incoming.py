@@ -1,0 +1,142 @@
+"""The body of a request as it arrives: read whole, or started as a source."""
+
+import asyncio
+from typing import Protocol
+
+from inference_gateway.server.errors import BodyTooLarge, GatewayError
+from inference_gateway.server.transport.messages import Sink
+
+_UNASKED = 64 * 1024
+"""Bytes of a body that are taken in before anybody asked for it."""
+
+
+class Feed(Protocol):
+    """What a body asks of the connection that it arrives on."""
+
+    def body_wanted(self) -> None:
+        """Somebody waits for the body: invite it and let it come."""
+
+    def pause_body(self) -> None:
+        """Take no more for now."""
+
+    def resume_body(self) -> None:
+        """Take more."""
+
+    def abandon_body(self) -> None:
+        """Nobody wants the rest."""
+
+
+class IncomingBody:
+    """A request body, fed by its connection piece by piece.
+
+    :param length: announced length in bytes, None where chunked.
+    :param limit: most bytes taken.
+    """
+
+    __slots__ = ("_error", "_feed", "_limit", "_pieces", "_sink", "_waiter", "complete", "length", "size")
+
+    def __init__(self, feed: Feed, *, length: int | None, limit: int) -> None:
+        self._feed = feed
+        self._limit = limit
+        self._pieces: list[bytes] = []
+        self._sink: Sink | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._error: Exception | None = None
+        self.length = length
+        self.size = 0
+        self.complete = length == 0
+        if length is not None and length > limit:
+            self._error = self._too_large()
+
+    # For the handler of the request.
+
+    async def read(self) -> bytes:
+        """Return the whole body.
+
+        :raises GatewayError: it is too large, came too slowly or broke the protocol.
+        """
+        if not self.complete and self._error is None:
+            self._waiter = asyncio.get_running_loop().create_future()
+            self._feed.body_wanted()
+            await self._waiter
+        if self._error is not None:
+            raise self._error
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def start(self, sink: Sink) -> None:
+        """Give the body to `sink` as it comes."""
+        if self._error is not None:
+            sink.abort(self._error)
+            return
+        self._sink = sink
+        pieces, self._pieces = self._pieces, []
+        for piece in pieces:
+            sink.write(piece)
+        if self.complete:
+            self._sink = None
+            sink.finish()
+        else:
+            self._feed.body_wanted()
+
+    def pause(self) -> None:
+        """Stop the client from sending on."""
+        self._feed.pause_body()
+
+    def resume(self) -> None:
+        """Let the client send on."""
+        self._feed.resume_body()
+
+    def close(self) -> None:
+        """Want no more of it."""
+        self._sink = None
+        self._pieces = []
+        if not self.complete:
+            self._feed.abandon_body()
+
+    # For the connection.
+
+    def take(self, data: bytes) -> None:
+        """Take a piece that arrived."""
+        if self._error is not None:
+            return
+        self.size += len(data)
+        if self.size > self._limit:
+            self.fail(self._too_large())
+        elif self._sink is not None:
+            self._sink.write(data)
+        else:
+            self._pieces.append(data)
+            if self._waiter is None and self.size > _UNASKED:
+                self._feed.pause_body()
+
+    def end(self) -> None:
+        """Take note that it arrived whole."""
+        if self._error is not None:
+            return
+        self.complete = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        if self._sink is not None:
+            sink, self._sink = self._sink, None
+            sink.finish()
+
+    def fail(self, error: GatewayError) -> None:
+        """Take note that it will not arrive whole."""
+        if self.complete or self._error is not None:
+            return
+        self._error = error
+        self._pieces = []
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        if self._sink is not None:
+            sink, self._sink = self._sink, None
+            sink.abort(error)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is known never to arrive whole."""
+        return self._error is not None
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"the request body is larger than the {self._limit} bytes taken here")

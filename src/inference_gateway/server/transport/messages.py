@@ -1,0 +1,177 @@
+"""A request, a response and how their bodies move. Knows no socket.
+
+A body is pushed: its source calls the sink for every piece, and the sink asks the source to pause
+while it cannot take more. No task and no queue stand between the two, so that a relayed event costs
+one function call, and backpressure is a method call in the other direction.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+Header = tuple[bytes, bytes]
+"""Name in lower case, value without surrounding white space."""
+
+
+class Sink(Protocol):
+    """Takes a body. Exactly one of `finish` and `abort` is called, once, and nothing after it."""
+
+    def write(self, data: bytes) -> None:
+        """Take a piece; never empty."""
+
+    def finish(self) -> None:
+        """The body is whole."""
+
+    def abort(self, error: Exception) -> None:
+        """The body will never be whole."""
+
+
+class Source(Protocol):
+    """Gives a body to a sink. Whoever holds one either starts it or closes it."""
+
+    def start(self, sink: Sink) -> None:
+        """Begin; the sink may be called before this returns."""
+
+    def pause(self) -> None:
+        """Give nothing until `resume`; what is under way may still arrive."""
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+
+    def close(self) -> None:
+        """Give up: free whatever feeds this body and call the sink no more. Idempotent."""
+
+
+class Request:
+    """What a client asks. `path` and `query` are the bytes of the request target, undecoded.
+
+    :ivar params: the parts of the path that a route's template names, undecoded.
+    """
+
+    __slots__ = ("body", "client", "headers", "method", "params", "path", "query", "request_id")
+
+    def __init__(
+        self,
+        method: str,
+        path: bytes,
+        *,
+        query: bytes = b"",
+        headers: list[Header],
+        body: "RequestBody",
+        request_id: str = "",
+        client: str = "",
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.request_id = request_id
+        self.client = client
+        self.params: dict[str, bytes] = {}
+
+    def header(self, name: bytes) -> bytes | None:
+        """Value of the first header of this (lower-case) name."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+
+class RequestBody(Source, Protocol):
+    """A request's body: read it whole, or start it as a source."""
+
+    length: int | None
+    """Announced length in bytes, None where unknown."""
+    complete: bool
+    """Whether it is here whole."""
+
+    async def read(self) -> bytes:
+        """Return the whole body.
+
+        :raises BodyTooLarge: more than the server takes.
+        :raises RequestTimeout: it came too slowly.
+        """
+
+
+class Response:
+    """What goes back. A `bytes` body is sent with its length; a source is sent as it comes.
+
+    :param length: bytes that the source will give, where that is known beforehand.
+    :param ending: writes the piece that tells a reader why a body that had begun ends early.
+    """
+
+    __slots__ = ("body", "ending", "headers", "length", "status")
+
+    def __init__(
+        self,
+        status: int,
+        headers: list[Header],
+        body: "bytes | Source" = b"",
+        *,
+        length: int | None = None,
+        ending: Callable[[Exception], bytes] | None = None,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.length = length
+        self.ending = ending
+
+    def close(self) -> None:
+        """Free the body of a response that will not be sent. Idempotent."""
+        if not isinstance(self.body, bytes):
+            self.body.close()
+
+
+class IterableSource:
+    """A source of ready pieces, pulled one by one while the sink takes them."""
+
+    __slots__ = ("_paused", "_pieces", "_running", "_sink")
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces: Iterator[bytes] | None = iter(pieces)
+        self._running = False
+        self._paused = False
+        self._sink: Sink | None = None
+
+    def start(self, sink: Sink) -> None:
+        """Push until the sink pauses or the pieces end."""
+        self._sink = sink
+        self._run()
+
+    def pause(self) -> None:
+        """Stop after the piece under way."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Push on."""
+        self._paused = False
+        if self._sink is not None:
+            self._run()
+
+    def close(self) -> None:
+        """Drop what is left."""
+        self._pieces = None
+
+    def rest(self) -> Iterator[bytes]:
+        """Give up being a source: hand over the pieces that are left."""
+        pieces, self._pieces = self._pieces, None
+        return pieces or iter(())
+
+    def _run(self) -> None:
+        # A sink may pause, resume or close from within `write`.
+        if self._running:
+            return
+        self._running = True
+        try:
+            while self._pieces is not None and not self._paused:
+                piece = next(self._pieces, None)
+                if piece is None:
+                    self._pieces = None
+                    assert self._sink is not None
+                    self._sink.finish()
+                elif piece:
+                    assert self._sink is not None
+                    self._sink.write(piece)
+        finally:
+            self._running = False

@@ -1,0 +1,19 @@
+"""TLS towards providers: verified, always."""
+
+import ssl
+from pathlib import Path
+from typing import Literal
+
+
+def client_context(
+    *, ca_file: Path | None = None, minimum: Literal["TLS12", "TLS13"] = "TLS12"
+) -> ssl.SSLContext:
+    """Context that verifies a provider's certificate and name.
+
+    :param ca_file: certificates to trust instead of the system's.
+    :raises OSError: `ca_file` cannot be read, or holds no certificate (`ssl.SSLError`).
+    """
+    context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3 if minimum == "TLS13" else ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
