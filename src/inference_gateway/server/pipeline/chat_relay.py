@@ -1,0 +1,115 @@
+"""A provider's chat stream on its way to the client: whole events, and an honest end."""
+
+from collections.abc import Callable
+
+from inference_gateway.server.chat_stream import ChatStream, error_event
+from inference_gateway.server.encodings import Decoder
+from inference_gateway.server.errors import GatewayError, UpstreamError, UpstreamTimeout
+from inference_gateway.server.inference import Outcome
+from inference_gateway.server.providers.backend import ProviderAnswer
+from inference_gateway.server.transport.messages import Sink
+
+Ended = Callable[[Outcome, str], None]
+
+
+class ToldInStream(UpstreamError):
+    """The provider's own error event has told the reader already."""
+
+
+class ChatRelay:
+    """Stands between an answer and a client: source to the one, sink to the other.
+
+    :param decoder: undoes the coding of an answer that came encoded.
+    :param ended: told once how the stream ended, and what went wrong.
+    """
+
+    __slots__ = ("_answer", "_decoder", "_ended", "_sink", "_stream")
+
+    def __init__(self, answer: ProviderAnswer, *, decoder: Decoder | None, ended: Ended) -> None:
+        self._answer = answer
+        self._decoder = decoder
+        self._ended = ended
+        self._stream = ChatStream()
+        self._sink: Sink | None = None
+
+    # Called by the client's side.
+
+    def start(self, sink: Sink) -> None:
+        """Begin to relay."""
+        self._sink = sink
+        self._answer.start(self)
+
+    def pause(self) -> None:
+        """Hold the provider."""
+        self._answer.pause()
+
+    def resume(self) -> None:
+        """Let the provider go on."""
+        self._answer.resume()
+
+    def close(self) -> None:
+        """Hang up: the client is gone."""
+        self._answer.close()
+        if self._stream.outcome is None:
+            self._stream.outcome = Outcome.CLIENT_GONE
+            self._ended(Outcome.CLIENT_GONE, "")
+
+    # Called by the provider's side.
+
+    def write(self, data: bytes) -> None:
+        """Take bytes, pass on the events that they complete."""
+        if self._decoder is not None:
+            try:
+                data = self._decoder.feed(data)
+            except GatewayError as error:
+                self._answer.close()
+                self.abort(error)
+                return
+        sink, stream = self._sink, self._stream
+        passed = stream.feed(data)
+        if passed and sink is not None:
+            sink.write(passed)
+        if stream.outcome is not None:
+            self._conclude()
+
+    def finish(self) -> None:
+        """Take the proper end of the body."""
+        if self._decoder is not None and not self._decoder.whole:
+            self.abort(UpstreamError("the provider's answer broke off"))
+            return
+        last = self._stream.end()
+        if last and self._sink is not None:
+            self._sink.write(last)
+        self._conclude()
+
+    def abort(self, error: Exception) -> None:
+        """Take a break in the body."""
+        self._stream.fail(error)
+        self._conclude()
+
+    def _conclude(self) -> None:
+        """Tell everybody, once: the client, the provider, the log."""
+        sink, self._sink = self._sink, None
+        stream = self._stream
+        assert stream.outcome is not None
+        if sink is None:
+            return
+        self._ended(stream.outcome, stream.problem)
+        if stream.outcome is Outcome.COMPLETE:
+            self._answer.drain()
+            sink.finish()
+        else:
+            self._answer.close()
+            sink.abort(_reason(stream))
+
+
+def _reason(stream: ChatStream) -> GatewayError:
+    if not stream.problem:
+        return ToldInStream("the provider ended the stream with an error")
+    kind = UpstreamTimeout if stream.outcome is Outcome.STALLED else UpstreamError
+    return kind(stream.problem)
+
+
+def ending(error: Exception) -> bytes:
+    """Write the last event of a stream that ends early."""
+    return b"" if isinstance(error, ToldInStream) else error_event(error)

@@ -1,0 +1,122 @@
+"""`reasoning_format`: done by the provider that understands it, else here, and then not sent."""
+
+from collections.abc import Awaitable, Mapping
+
+import msgspec
+
+from inference_gateway import sse
+from inference_gateway.server import codec
+from inference_gateway.server.chat_stream import DONE
+from inference_gateway.server.errors import UpstreamError
+from inference_gateway.server.inference import InferenceRequest
+from inference_gateway.server.pipeline.chain import Handler
+from inference_gateway.server.providers.registry import Provider
+from inference_gateway.server.providers.translators.reasoning import (
+    FORMATS,
+    Format,
+    StreamConverter,
+    convert_answer,
+)
+from inference_gateway.server.transport.messages import Response, Sink, Source
+
+_format: msgspec.json.Decoder[Format | None] = msgspec.json.Decoder(Format | None)
+_decode_object = msgspec.json.Decoder(dict[str, object]).decode
+
+
+class Reasoning:
+    """Put a model's reasoning where the caller wants it."""
+
+    def __init__(self, providers: Mapping[str, Provider]) -> None:
+        self._providers = providers
+
+    def __call__(self, request: InferenceRequest, call_next: Handler) -> Awaitable[Response]:
+        """Let a request without a wish on, untouched."""
+        if "reasoning_format" not in request.document.values:
+            return call_next(request)
+        if self._providers[request.provider_id].understands_reasoning_format:
+            return call_next(request)
+        wanted: Format | None = request.document.get(
+            "reasoning_format", _format, expected=f"one of {', '.join(map(repr, FORMATS))}"
+        )
+        request.changes["reasoning_format"] = None
+        return call_next(request) if wanted is None else self._converted(request, wanted, call_next)
+
+    async def _converted(self, request: InferenceRequest, wanted: Format, call_next: Handler) -> Response:
+        response = await call_next(request)
+        body = response.body
+        if not isinstance(body, bytes):
+            response.body = _ConvertedStream(body, StreamConverter(wanted))
+        elif response.status == 200:
+            converted = convert_answer(_decoded(body), wanted)
+            if converted is not None:
+                response.body = codec.encode(converted)
+        return response
+
+
+def _decoded(body: bytes) -> dict[str, object]:
+    try:
+        return _decode_object(body)
+    except codec.UNREADABLE:
+        raise UpstreamError("the provider's answer cannot be read") from None
+
+
+class _ConvertedStream:
+    """A chat stream on whose every event the converter has its say.
+
+    What comes in are whole events in their plain writing, and `[DONE]` behind a whole stream.
+    """
+
+    __slots__ = ("_converter", "_sink", "_source")
+
+    def __init__(self, source: Source, converter: StreamConverter) -> None:
+        self._source = source
+        self._converter = converter
+        self._sink: Sink | None = None
+
+    def start(self, sink: Sink) -> None:
+        """Begin to convert."""
+        self._sink = sink
+        self._source.start(self)
+
+    def pause(self) -> None:
+        """Hold the source."""
+        self._source.pause()
+
+    def resume(self) -> None:
+        """Let the source flow."""
+        self._source.resume()
+
+    def close(self) -> None:
+        """Give up the source."""
+        self._source.close()
+
+    def write(self, data: bytes) -> None:
+        """Convert whole events."""
+        converted = b"".join([self._event(event) for event in data[:-2].split(b"\n\n")])
+        if converted and self._sink is not None:
+            self._sink.write(converted)
+
+    def finish(self) -> None:
+        """Pass the end on."""
+        if self._sink is not None:
+            self._sink.finish()
+
+    def abort(self, error: Exception) -> None:
+        """Pass a bad end on."""
+        if self._sink is not None:
+            self._sink.abort(error)
+
+    def _event(self, event: bytes) -> bytes:
+        event += b"\n\n"
+        if event == DONE:
+            return _encoded(self._converter.finish()) + DONE
+        chunk = codec.decode(event[6:])
+        if not isinstance(chunk, dict):
+            return event
+        converted = self._converter.feed(chunk)
+        # What needs no change comes back as the same object: its bytes pass as they came.
+        return event if len(converted) == 1 and converted[0] is chunk else _encoded(converted)
+
+
+def _encoded(chunks: list[dict[str, object]]) -> bytes:
+    return b"".join([sse.encode(codec.encode(chunk)) for chunk in chunks])

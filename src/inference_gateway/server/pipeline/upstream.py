@@ -1,0 +1,108 @@
+"""The last stop of a request: the provider is asked, and its answer made into ours."""
+
+import logging
+from collections.abc import Mapping
+
+import msgspec
+
+from inference_gateway.server import codec, encodings
+from inference_gateway.server.errors import GatewayError, UpstreamError
+from inference_gateway.server.inference import InferenceRequest, Outcome
+from inference_gateway.server.pipeline.chat_relay import ChatRelay, ending
+from inference_gateway.server.providers.backend import Backend, ProviderAnswer
+from inference_gateway.server.transport import headers
+from inference_gateway.server.transport.messages import Header, Response
+
+logger = logging.getLogger("inference_gateway.upstream")
+
+JSON: Header = (b"content-type", b"application/json")
+_EVENT_STREAM: list[Header] = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache"),
+    # Tells nginx and its like not to collect events before passing them on.
+    (b"x-accel-buffering", b"no"),
+]
+_LONGEST_WRAPPED = 4096
+"""Bytes of a provider's error that are passed on where it is not JSON."""
+
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class Upstream:
+    """Asks the provider that routing chose.
+
+    :param limit: most bytes of an answer that is held as a whole.
+    """
+
+    def __init__(self, backends: Mapping[str, Backend], *, limit: int) -> None:
+        self._backends = backends
+        self._limit = limit
+
+    async def __call__(self, request: InferenceRequest) -> Response:
+        """Answer with what the provider answers: its status, its JSON, its events."""
+        answer = await self._backends[request.provider_id].infer(request)
+        if answer.status == 200 and request.stream and _is_stream(answer):
+            return self._streamed(request, answer)
+        return await self._whole(request, answer)
+
+    def _streamed(self, request: InferenceRequest, answer: ProviderAnswer) -> Response:
+        def ended(outcome: Outcome, problem: str) -> None:
+            if outcome not in (Outcome.COMPLETE, Outcome.CLIENT_GONE):
+                logger.warning(
+                    "request %s: stream of %s ended %s: %s",
+                    request.request_id,
+                    request.provider_id,
+                    outcome.value,
+                    problem or "the provider said so",
+                )
+
+        try:
+            decoder = encodings.decoder(answer.header(b"content-encoding"), limit=self._limit)
+        except GatewayError:
+            answer.close()
+            raise
+        relay = ChatRelay(answer, decoder=decoder, ended=ended)
+        return Response(200, _EVENT_STREAM + headers.limits_and_ids(answer.headers), relay, ending=ending)
+
+    async def _whole(self, request: InferenceRequest, answer: ProviderAnswer) -> Response:
+        try:
+            body = await answer.read(self._limit)
+        finally:
+            answer.close()
+        decoder = encodings.decoder(answer.header(b"content-encoding"), limit=self._limit)
+        if decoder is not None:
+            body = decoder.feed(body)
+            if not decoder.whole:
+                raise UpstreamError("the provider's answer broke off")
+        status = answer.status
+        fields = [JSON, *headers.limits_and_ids(answer.headers)]
+        if status >= 400:
+            return Response(status, fields, body if _is_object(body) else _wrapped(status, body))
+        if status >= 300:
+            raise UpstreamError(f"the provider answered with a redirect ({status}), which is not followed")
+        if not _is_object(body):
+            raise UpstreamError("the provider's answer is not JSON")
+        if request.stream:
+            raise UpstreamError("the provider answered a request for a stream with a plain answer")
+        return Response(status, fields, body)
+
+
+def _is_stream(answer: ProviderAnswer) -> bool:
+    # Some providers name their streams text/plain, or not at all: only JSON is surely none.
+    kind = answer.header(b"content-type") or b"text/event-stream"
+    return not kind.lower().startswith((b"application/json", b"text/html"))
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        codec.check_text(body)
+        _decode_object(body)
+    except codec.UNREADABLE:
+        return False
+    return True
+
+
+def _wrapped(status: int, body: bytes) -> bytes:
+    """Make a provider's error that is not JSON into one that clients can read."""
+    text = body[:_LONGEST_WRAPPED].decode("utf-8", "replace").strip()
+    return codec.encode({"error": text or f"the provider answered with status {status}"})
