@@ -1,0 +1,92 @@
+"""What the endpoints work with: one gateway, put together from its settings."""
+
+from collections.abc import Mapping
+from math import inf
+
+import msgspec
+
+from inference_gateway.server.pipeline.chain import Handler, Stage, compose
+from inference_gateway.server.pipeline.field_rules import FieldRules
+from inference_gateway.server.pipeline.messages import Conversation
+from inference_gateway.server.pipeline.model_filter import ModelFilter
+from inference_gateway.server.pipeline.reasoning import Reasoning
+from inference_gateway.server.pipeline.routing import Routing
+from inference_gateway.server.pipeline.upstream import Upstream
+from inference_gateway.server.providers.backend import Backend
+from inference_gateway.server.providers.catalog import Catalog
+from inference_gateway.server.providers.http_backend import HTTPBackend, Patience
+from inference_gateway.server.providers.mock.backend import MockBackend
+from inference_gateway.server.providers.model_rules import ModelRules
+from inference_gateway.server.providers.registry import Provider, Registry, registry
+from inference_gateway.server.settings import Settings
+from inference_gateway.server.tasks import Background
+from inference_gateway.server.transport.headers import RequestHeaderRule
+from inference_gateway.server.transport.pool import Pool
+
+
+class Gateway(msgspec.Struct):
+    """Everything that lives as long as the server."""
+
+    registry: Registry
+    backends: Mapping[str, Backend]
+    catalog: Catalog
+    rules: ModelRules
+    header_rule: RequestHeaderRule
+    infer: Handler
+    """The pipeline."""
+    pool: Pool
+    background: Background
+    largest_answer: int
+    """Most bytes of an answer that is held as a whole."""
+    ready: bool = True
+    """Whether new work is welcome; off while draining."""
+
+    async def close(self) -> None:
+        """Close connections and end background work."""
+        await self.background.close()
+        self.pool.close()
+
+
+def build(settings: Settings, pool: Pool) -> Gateway:
+    """Put a gateway together. Opens no connection."""
+    providers = registry(settings)
+    background = Background()
+    backends = {p.id: _backend(p, pool, settings) for p in providers.configured.values()}
+    catalog = Catalog(backends, background, ttl=settings.models.cache_ttl)
+    rules = ModelRules(settings.allowed_models, settings.disallowed_models, providers.configured)
+    return Gateway(
+        registry=providers,
+        backends=backends,
+        catalog=catalog,
+        rules=rules,
+        header_rule=RequestHeaderRule(settings.forward_request_headers),
+        infer=compose(
+            _stages(settings, providers, catalog, rules),
+            Upstream(backends, limit=settings.client.max_response_body_size),
+        ),
+        pool=pool,
+        background=background,
+        largest_answer=settings.client.max_response_body_size,
+    )
+
+
+def _stages(settings: Settings, providers: Registry, catalog: Catalog, rules: ModelRules) -> list[Stage]:
+    """Choose the stages, outermost first. A feature that is off has no stage."""
+    stages: list[Stage] = [Conversation(images=settings.enable_vision), Routing(providers, catalog)]
+    if rules.active:
+        stages.append(ModelFilter(rules))
+    stages += FieldRules(providers.configured), Reasoning(providers.configured)
+    return stages
+
+
+def _backend(provider: Provider, pool: Pool, settings: Settings) -> Backend:
+    if provider.built_in:
+        return MockBackend(provider.id)
+    client = settings.client
+    patience = Patience(
+        first_byte=client.response_header_timeout or inf,
+        between_pieces=client.stream_idle_timeout or inf,
+        whole=client.timeout or inf,
+        listing=settings.models.timeout or inf,
+    )
+    return HTTPBackend(provider, pool, patience=patience, limit=client.max_response_body_size)

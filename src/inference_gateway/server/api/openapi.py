@@ -1,0 +1,521 @@
+"""The OpenAPI document: the wire types, the route table, and what is said below about each operation.
+
+`python -m inference_gateway.server.api.openapi` writes `openapi.yaml` beside `pyproject.toml` and the
+same document as JSON into the package, from where the gateway serves it. Nothing here runs in the gateway.
+
+https://spec.openapis.org/oas/v3.1.0
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+import yaml
+from pydantic import JsonValue, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from inference_gateway import types
+from inference_gateway._version import __version__
+from inference_gateway.server import errors
+from inference_gateway.server.api.routes import ROUTES
+
+Json = dict[str, JsonValue]
+
+CHECKOUT = Path(__file__).resolve().parents[4]
+PACKAGED = Path(__file__).with_name("openapi.json")
+
+
+class RouteLike(Protocol):
+    """A row of the route table, as far as it is documented."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """HTTP methods, in capitals."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Path templates; the first is the one to use, the others are its aliases."""
+
+    @property
+    def operation_id(self) -> str:
+        """Key into `OPERATIONS`."""
+
+    @property
+    def summary(self) -> str:
+        """What the operation does, in a line."""
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """What the route table does not say about an operation. Names are those of components."""
+
+    tag: str
+    description: str
+    success: str
+    errors: tuple[type[errors.GatewayError], ...]
+    parameters: tuple[str, ...] = ()
+    body: str | None = None
+    relays: bool = False
+    """Whether a provider's own error can be the answer."""
+    is_open: bool = False
+    """Whether it never asks for a token."""
+
+
+# ---- what is said about operations -------------------------------------------------------------------
+
+ANY = (
+    errors.BadRequest,
+    errors.RequestTimeout,
+    errors.URLTooLong,
+    errors.HeadersTooLarge,
+    errors.GatewayError,
+    errors.Overloaded,
+)
+BODY = (errors.BodyTooLarge, errors.UnsupportedMediaType)
+UPSTREAM = (errors.UpstreamError, errors.UpstreamTimeout)
+
+OPERATIONS: Mapping[str, Operation] = {
+    "healthCheck": Operation(
+        "Health",
+        "Answers as long as the process can answer. No provider is asked.",
+        "Healthy",
+        ANY,
+        is_open=True,
+    ),
+    "healthLive": Operation(
+        "Health", "Whether the process is alive; if not, restart it.", "Healthy", ANY, is_open=True
+    ),
+    "healthReady": Operation(
+        "Health",
+        "Whether new requests are welcome. 503 while shutting down, with streams still being finished.",
+        "Healthy",
+        ANY,
+        is_open=True,
+    ),
+    "listModels": Operation(
+        "Models",
+        "Lists the models of every configured provider, or of one. Without `provider`, a provider that "
+        "does not answer is left out.",
+        "Models",
+        (*ANY, *UPSTREAM),
+        parameters=("Provider", "Include", "GatewayTimeout"),
+    ),
+    "getModel": Operation(
+        "Models",
+        "Describes one model.",
+        "Model",
+        (*ANY, errors.NotFound, *UPSTREAM),
+        parameters=("Include", "GatewayTimeout"),
+    ),
+    "createChatCompletion": Operation(
+        "Completions",
+        "Completes a conversation, in one answer or, with `stream: true`, in events. The provider is that "
+        "of the `provider` parameter, or else the first segment of the model. Fields that this document "
+        "does not name are passed on, in both directions.",
+        "ChatCompletion",
+        (*ANY, errors.Forbidden, *BODY, *UPSTREAM),
+        parameters=("Provider", "GatewayTimeout"),
+        body="ChatCompletion",
+        relays=True,
+    ),
+    "listTools": Operation(
+        "MCP",
+        "Lists the tools that the gateway found on MCP servers. 403 unless the operator exposes them.",
+        "Tools",
+        (*ANY, errors.Forbidden),
+    ),
+    "proxy": Operation(
+        "Proxy",
+        "Passes a request to the provider's own API, with the provider's credentials. Status, headers and "
+        "body of the answer are the provider's.",
+        "ProviderAnswer",
+        (*ANY, *BODY, *UPSTREAM),
+        parameters=("GatewayTimeout",),
+        body="ProviderRequest",
+        relays=True,
+    ),
+    "getOpenAPI": Operation("Meta", "This document.", "Document", ANY, is_open=True),
+}
+
+TAGS = {
+    "Completions": "Generate text.",
+    "Models": "What can be asked, and by which name.",
+    "MCP": "Tools of Model Context Protocol servers.",
+    "Proxy": "A provider's own API.",
+    "Health": "Probes.",
+    "Meta": "About this API.",
+}
+
+ERRORS: Mapping[type[errors.GatewayError], str] = {
+    errors.BadRequest: "The request cannot be understood. The message names what is wrong.",
+    errors.Forbidden: "Not allowed here: a model the operator does not serve, or a feature that is off.",
+    errors.NotFound: "No such thing.",
+    errors.MethodNotAllowed: "The path exists, but not with this method. `Allow` names those that do.",
+    errors.RequestTimeout: "The request came too slowly.",
+    errors.BodyTooLarge: "The body is larger than the operator allows.",
+    errors.URLTooLong: "The URL is longer than the operator allows.",
+    errors.UnsupportedMediaType: "The body comes in an encoding that is not read here.",
+    errors.HeadersTooLarge: "The headers are larger than the operator allows.",
+    errors.GatewayError: "A mistake in the gateway. The log has more under the request's id.",
+    errors.UpstreamError: "The provider could not be reached, or its answer made no sense.",
+    errors.Overloaded: "No room for more, or shutting down. `Retry-After` says when to come back.",
+    errors.UpstreamTimeout: "The provider did not answer in time.",
+}
+
+DESCRIPTION = """\
+One OpenAI-compatible API in front of every LLM provider.
+
+**Errors** of the gateway are `{"error": "<sentence>"}`. A provider's error keeps its status, and its
+body where that is JSON; anything else is wrapped in the same shape. A path that does not exist is a
+404, a method that does not exist a 405 with `Allow`.
+
+**Streams** carry `data: <JSON>` and an empty line per event, and `data: [DONE]` after a complete answer
+only. A stream that fails midway ends with `data: {"error": "<sentence>"}` and without `[DONE]`.
+
+**Every answer** has an `X-Request-Id`, which is the request's own if it sent one.
+"""
+
+STREAM_EXAMPLE = """\
+data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1742481679,\
+"model":"gpt-4o","choices":[{"index":0,"delta":{"role":"assistant","content":"Hello"},\
+"finish_reason":null}]}
+
+data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1742481679,\
+"model":"gpt-4o","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
+
+data: [DONE]
+
+"""
+
+# ---- components --------------------------------------------------------------------------------------
+
+HEADERS: Mapping[str, tuple[str, str]] = {
+    "X-Request-Id": ("string", "Id of the request: the client's own if it sent a sane one."),
+    "X-Upstream-Request-Id": ("string", "The provider's id of the request."),
+    "Retry-After": ("integer", "Seconds after which to try again."),
+    "Allow": ("string", "Methods that the path has."),
+    "X-RateLimit-Limit-Requests": ("string", "The provider's limit of requests."),
+    "X-RateLimit-Limit-Tokens": ("string", "The provider's limit of tokens."),
+    "X-RateLimit-Remaining-Requests": ("string", "Requests left of the provider's limit."),
+    "X-RateLimit-Remaining-Tokens": ("string", "Tokens left of the provider's limit."),
+    "X-RateLimit-Reset-Requests": ("string", "When the provider's limit of requests is reset."),
+    "X-RateLimit-Reset-Tokens": ("string", "When the provider's limit of tokens is reset."),
+}
+RELAYED = tuple(name for name in HEADERS if name != "Allow")
+
+SCHEMAS: Mapping[str, TypeAdapter[object]] = {
+    name: TypeAdapter(getattr(types, name))
+    for name in (
+        "CreateChatCompletionRequest",
+        "CreateChatCompletionResponse",
+        "CreateChatCompletionStreamResponse",
+        "Error",
+        "HealthStatus",
+        "ListModelsResponse",
+        "ListToolsResponse",
+        "Model",
+        "ModelsInclude",
+        "Provider",
+        "ProviderAuthType",
+        "ProviderSpecificResponse",
+        "SSEvent",
+    )
+}
+
+
+class _Schemas(GenerateJsonSchema):
+    """Leave out what repeats a name, and defaults: they are for reading, no server fills them in."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        return False
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        made = super().model_schema(schema)
+        made.pop("title", None)
+        return made
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        made = super().default_schema(schema)
+        made.pop("default", None)
+        return made
+
+
+def _schemas() -> Json:
+    adapters: list[tuple[str, Literal["validation"], TypeAdapter[object]]] = [
+        (name, "validation", adapter) for name, adapter in SCHEMAS.items()
+    ]
+    _, whole = TypeAdapter.json_schemas(
+        adapters, ref_template="#/components/schemas/{model}", schema_generator=_Schemas
+    )
+    return dict(sorted(whole["$defs"].items()))
+
+
+def _ref(kind: str, name: str) -> Json:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _headers(*names: str) -> Json:
+    return {name: _ref("headers", name) for name in names}
+
+
+def _json_of(schema: str) -> Json:
+    return {"application/json": {"schema": _ref("schemas", schema)}}
+
+
+def _answer(description: str, content: Json, *headers: str) -> Json:
+    return {
+        "description": description,
+        "headers": _headers("X-Request-Id", *headers),
+        "content": content,
+    }
+
+
+def _error_answer(error: type[errors.GatewayError]) -> Json:
+    extra = {errors.Overloaded: ("Retry-After",), errors.MethodNotAllowed: ("Allow",)}
+    return _answer(ERRORS[error], _json_of("Error"), *extra.get(error, ()))
+
+
+def _error_name(error: type[errors.GatewayError]) -> str:
+    return "InternalError" if error is errors.GatewayError else error.__name__
+
+
+def _answers() -> Json:
+    relayed = RELAYED[1:]
+    stream: Json = {
+        "schema": {
+            "type": "string",
+            "description": "Events whose data is a `CreateChatCompletionStreamResponse`, then `[DONE]`.",
+        },
+        "example": STREAM_EXAMPLE,
+    }
+    either: Json = {"anyOf": [_ref("schemas", "Error"), _ref("schemas", "ProviderSpecificResponse")]}
+    return {
+        "Healthy": _answer("All is well.", _json_of("HealthStatus")),
+        "Models": _answer("The models.", _json_of("ListModelsResponse")),
+        "Model": _answer("The model.", _json_of("Model")),
+        "Tools": _answer("The tools.", _json_of("ListToolsResponse")),
+        "Document": _answer("The document.", {"application/json": {"schema": {"type": "object"}}}),
+        "ChatCompletion": _answer(
+            "The completion; events if the request says `stream: true`.",
+            {**_json_of("CreateChatCompletionResponse"), "text/event-stream": stream},
+            *relayed,
+        ),
+        "ProviderAnswer": _answer(
+            "Whatever the provider answers.",
+            {**_json_of("ProviderSpecificResponse"), "*/*": {"schema": {}}},
+            *relayed,
+        ),
+        "ProviderError": _answer(
+            "The provider's own error, with its status.", {"application/json": {"schema": either}}, *relayed
+        ),
+        **{_error_name(error): _error_answer(error) for error in ERRORS},
+    }
+
+
+def _parameters() -> Json:
+    open_provider: Json = {"anyOf": [_ref("schemas", "Provider"), {"type": "string"}]}
+    return {
+        "Provider": {
+            "name": "provider",
+            "in": "query",
+            "description": "The provider to ask.",
+            "schema": open_provider,
+        },
+        "Include": {
+            "name": "include",
+            "in": "query",
+            "description": "Metadata to add to each model, separated by commas.",
+            "style": "form",
+            "explode": False,
+            "schema": {"type": "array", "items": _ref("schemas", "ModelsInclude")},
+        },
+        "GatewayTimeout": {
+            "name": "X-Gateway-Timeout",
+            "in": "header",
+            "description": "Bound on the whole call, in seconds or with a unit; never beyond the operator's.",
+            "schema": {"type": "string", "examples": ["3s", "1.5"]},
+        },
+        "ProviderPath": {
+            "name": "provider",
+            "in": "path",
+            "required": True,
+            "description": "The provider to ask.",
+            "schema": open_provider,
+        },
+        "PathPath": {
+            "name": "path",
+            "in": "path",
+            "required": True,
+            "description": "The rest of the path, slashes and all, below the provider's base URL.",
+            "schema": {"type": "string"},
+        },
+        "IdPath": {
+            "name": "id",
+            "in": "path",
+            "required": True,
+            "description": "Id from the list of models; its slashes may stay as they are.",
+            "schema": {"type": "string"},
+        },
+    }
+
+
+def _components() -> Json:
+    return {
+        "securitySchemes": {
+            "bearerAuth": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "Asked for only where the operator has switched authentication on.",
+            }
+        },
+        "parameters": _parameters(),
+        "headers": {
+            name: {"description": text, "schema": {"type": kind}} for name, (kind, text) in HEADERS.items()
+        },
+        "requestBodies": {
+            "ChatCompletion": {"required": True, "content": _json_of("CreateChatCompletionRequest")},
+            "ProviderRequest": {
+                "description": "Whatever the provider expects.",
+                "content": {"application/json": {"schema": {}}, "*/*": {"schema": {}}},
+            },
+        },
+        "responses": _answers(),
+        "schemas": _schemas(),
+    }
+
+
+# ---- the document ------------------------------------------------------------------------------------
+
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+def document(routes: Sequence[RouteLike]) -> Json:
+    """Describe these routes, and every wire type.
+
+    :raises LookupError: a route without a row in `OPERATIONS`, or a path parameter that nobody describes.
+    :raises ValueError: two operations with one id.
+    """
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Inference Gateway API",
+            "version": __version__,
+            "description": DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "http://localhost:8080"}],
+        "security": [{}, {"bearerAuth": []}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "paths": _paths(routes),
+        "components": _components(),
+    }
+
+
+def _paths(routes: Sequence[RouteLike]) -> Json:
+    paths: dict[str, Json] = {}
+    ids: set[str] = set()
+    for route in routes:
+        for path, method in _places(route):
+            operation = _operation(route, path, method)
+            name = str(operation["operationId"])
+            if name in ids:
+                raise ValueError(f"two operations are called {name!r}")
+            ids.add(name)
+            paths.setdefault(path, {})[method.lower()] = operation
+    return dict(paths)
+
+
+def _places(route: RouteLike) -> Iterator[tuple[str, str]]:
+    for path in route.paths:
+        for method in route.methods:
+            yield path, method
+
+
+def _operation(route: RouteLike, path: str, method: str) -> Json:
+    try:
+        row = OPERATIONS[route.operation_id]
+    except KeyError:
+        raise LookupError(f"operation {route.operation_id!r} has no row in OPERATIONS") from None
+    made: Json = {
+        "operationId": _operation_id(route, path, method),
+        "summary": route.summary,
+        "description": row.description,
+        "tags": [row.tag],
+    }
+    if row.is_open:
+        made["security"] = []
+    if parameters := [*_path_parameters(path), *row.parameters]:
+        made["parameters"] = [_ref("parameters", name) for name in parameters]
+    if row.body is not None and method in WITH_BODY:
+        made["requestBody"] = _ref("requestBodies", row.body)
+    made["responses"] = _responses(row)
+    return made
+
+
+def _operation_id(route: RouteLike, path: str, method: str) -> str:
+    # HEAD comes with GET and does not make a route one of many methods.
+    kinds = [each for each in route.methods if each != "HEAD"]
+    of_many = len(kinds) > 1 or (method == "HEAD" and bool(kinds))
+    alias = "" if path == route.paths[0] else "V1" if path.startswith("/v1/") else "Root"
+    return route.operation_id + (method.capitalize() if of_many else "") + alias
+
+
+def _path_parameters(path: str) -> list[str]:
+    known = _parameters()
+    names = [f"{name.capitalize()}Path" for name in re.findall(r"\{(\w+)\}", path)]
+    for name in names:
+        if name not in known:
+            raise LookupError(f"no parameter {name!r} for path {path!r}")
+    return names
+
+
+def _responses(row: Operation) -> Json:
+    made: Json = {"200": _ref("responses", row.success)}
+    for error in sorted(row.errors, key=lambda each: each.status):
+        made[str(error.status)] = _ref("responses", _error_name(error))
+    if row.relays:
+        made["default"] = _ref("responses", "ProviderError")
+    return made
+
+
+# ---- the files ---------------------------------------------------------------------------------------
+
+
+class _Dumper(yaml.SafeDumper):
+    """Texts of several lines as blocks."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def as_json(described: Json) -> str:
+    """Write the document as JSON, a line per value."""
+    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_yaml(described: Json) -> str:
+    """Write the document as YAML, without anchors."""
+    unshared = json.loads(json.dumps(described))
+    return yaml.dump(unshared, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def main() -> None:
+    """Write both files of the checkout that this module lies in."""
+    if not (CHECKOUT / "pyproject.toml").is_file():
+        sys.exit("the OpenAPI document is written in a checkout, not in an installed package")
+    described = document(ROUTES)
+    (CHECKOUT / "openapi.yaml").write_text(as_yaml(described), encoding="utf-8")
+    PACKAGED.write_text(as_json(described), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

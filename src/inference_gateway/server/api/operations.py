@@ -1,0 +1,5 @@
+"""The inference APIs, one row each."""
+
+from inference_gateway.server.inference import Operation
+
+CHAT = Operation(name="chat", endpoint="chat_path")

@@ -1,0 +1,69 @@
+"""Raw proxying: `/proxy/{provider}/{path}` with the provider's credentials put in."""
+
+import msgspec
+
+from inference_gateway.server.api.gateway import Gateway
+from inference_gateway.server.api.inference import expiry
+from inference_gateway.server.codec import Document
+from inference_gateway.server.errors import BadRequest, UnsupportedMediaType
+from inference_gateway.server.providers.http_backend import HTTPBackend
+from inference_gateway.server.providers.wire import checked_path
+from inference_gateway.server.transport import headers
+from inference_gateway.server.transport.messages import Request, Response, Source
+
+_nullable_string: msgspec.json.Decoder[str | None] = msgspec.json.Decoder(str | None)
+_BEFORE_JSON = b" \t\n\r\0\xef\xbb\xbf\xfe\xff"
+"""White space, the marks of UTF-8 and UTF-16, and the zeros of the latter: JSON to a lenient reader."""
+
+
+async def proxy(gateway: Gateway, request: Request) -> Response:
+    """Relay a request and its answer as they are, both ways as they come."""
+    provider_id = request.params["provider"].decode("latin-1")
+    gateway.registry.require(provider_id)
+    backend = gateway.backends[provider_id]
+    if not isinstance(backend, HTTPBackend):
+        raise BadRequest(f"the provider {provider_id!r} is built in: it has no raw API")
+    path = checked_path(b"/" + request.params["path"])
+    answer = await backend.raw(
+        request.method,
+        path,
+        query=request.query,
+        headers=gateway.header_rule.raw(request.headers),
+        body=await _body(gateway, request, provider_id),
+        length=request.body.length,
+        expires_at=expiry(request),
+    )
+    fields = headers.raw_answer(answer.headers)
+    if answer.complete and request.method != "HEAD":
+        return Response(answer.status, fields, await answer.read(gateway.largest_answer))
+    return Response(answer.status, fields, answer, length=answer.length)
+
+
+async def _body(gateway: Gateway, request: Request, provider_id: str) -> bytes | Source | None:
+    """Body to send: none, one that is here whole and can be sent twice, or one that is still coming."""
+    if gateway.rules.active:
+        return await _checked_body(gateway, request, provider_id)
+    if request.body.length == 0:
+        return b"" if request.header(b"content-length") is not None else None
+    return await request.body.read() if request.body.complete else request.body
+
+
+async def _checked_body(gateway: Gateway, request: Request, provider_id: str) -> bytes | None:
+    """Hold a body that names a model to the rules, whatever it says of its own type."""
+    coding = request.header(b"content-encoding")
+    if coding is not None and coding.lower() != b"identity":
+        raise UnsupportedMediaType(
+            "the request body must not be compressed: the models served here are limited"
+        )
+    body = await request.body.read()
+    if body.lstrip(_BEFORE_JSON).startswith(b"{"):
+        _check_model(gateway, Document(body), provider_id)
+    return body if body or request.header(b"content-length") is not None else None
+
+
+def _check_model(gateway: Gateway, document: Document, provider_id: str) -> None:
+    # Some providers ignore the case of names.
+    for spelling in document.spellings("model"):
+        name = document.get(spelling, _nullable_string, expected="a string")
+        if name is not None:
+            gateway.rules.check(provider_id, name)

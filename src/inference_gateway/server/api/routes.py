@@ -1,0 +1,56 @@
+"""Every endpoint: one line, one function."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from inference_gateway.server.api import documents, health, inference, models, raw
+from inference_gateway.server.api.gateway import Gateway
+from inference_gateway.server.transport.messages import Request, Response
+
+Endpoint = Callable[[Gateway, Request], Awaitable[Response]]
+
+_GET = ("GET", "HEAD")
+_ANY = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Where an endpoint is reached: every path is the same thing."""
+
+    methods: tuple[str, ...]
+    paths: tuple[str, ...]
+    """OpenAPI templates."""
+    operation_id: str
+    summary: str
+    endpoint: Endpoint
+
+
+ROUTES = (
+    Route(_GET, ("/health", "/v1/health"), "healthCheck", "Whether the gateway runs", health.live),
+    Route(_GET, ("/health/live", "/v1/health/live"), "healthLive", "Whether the gateway runs", health.live),
+    Route(
+        _GET,
+        ("/health/ready", "/v1/health/ready"),
+        "healthReady",
+        "Whether the gateway takes requests",
+        health.ready,
+    ),
+    Route(_GET, ("/v1/models",), "listModels", "List models", models.list_models),
+    Route(_GET, ("/v1/models/{id}",), "getModel", "Describe a model", models.get_model),
+    Route(
+        ("POST",),
+        ("/v1/chat/completions",),
+        "createChatCompletion",
+        "Create a chat completion, whole or as a stream",
+        inference.create_chat_completion,
+    ),
+    Route(_GET, ("/v1/mcp/tools",), "listTools", "List MCP tools", documents.list_tools),
+    Route(
+        _ANY,
+        ("/proxy/{provider}/{path}", "/v1/proxy/{provider}/{path}"),
+        "proxy",
+        "Relay a request to a provider's own API",
+        raw.proxy,
+    ),
+    Route(_GET, ("/openapi.json",), "getOpenAPI", "This document", documents.openapi),
+)

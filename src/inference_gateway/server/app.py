@@ -1,0 +1,70 @@
+"""The application: a request in, a response out. Knows no socket."""
+
+import itertools
+import logging
+import os
+import re
+
+from inference_gateway.server.api.answers import error_response
+from inference_gateway.server.api.cors import CORS
+from inference_gateway.server.api.gateway import Gateway
+from inference_gateway.server.api.router import Router
+from inference_gateway.server.api.routes import ROUTES
+from inference_gateway.server.errors import GatewayError
+from inference_gateway.server.transport.messages import Request, Response
+
+logger = logging.getLogger("inference_gateway.app")
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:\-]{1,128}")
+
+
+class Application:
+    """Finds the endpoint, names the request, turns errors into answers."""
+
+    def __init__(self, gateway: Gateway, cors: CORS | None = None) -> None:
+        self.gateway = gateway
+        self._cors = cors
+        self._router = Router(ROUTES)
+        # Unique across processes by its beginning, within one by its end.
+        self._id_prefix = f"req_{os.urandom(8).hex()}".encode("ascii")
+        self._counter = itertools.count(1)
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer a request. Raises nothing but cancellation."""
+        request_id = self._identify(request)
+        try:
+            response = await self._answer(request)
+        except GatewayError as error:
+            response = error_response(error)
+            if error.status >= 500:
+                logger.warning("request %s: %s", request.request_id, error.message)
+        except Exception:
+            logger.exception("request %s failed", request.request_id)
+            response = error_response(GatewayError("the gateway failed on this request"))
+        response.headers.append((b"x-request-id", request_id))
+        if self._cors is not None:
+            response.headers += self._cors.fields(request)
+        return response
+
+    def reject(self, error: GatewayError) -> Response:
+        """Answer what was not even a request."""
+        response = error_response(error)
+        response.headers.append((b"x-request-id", self._new_id()))
+        return response
+
+    async def _answer(self, request: Request) -> Response:
+        if self._cors is not None:
+            preflight = self._cors.preflight(request)
+            if preflight is not None:
+                return preflight
+        return await self._router.find(request)(self.gateway, request)
+
+    def _identify(self, request: Request) -> bytes:
+        """Keep the client's own id if it is sane, else make one."""
+        given = request.header(b"x-request-id")
+        request_id = given if given is not None and _SANE_ID.fullmatch(given) else self._new_id()
+        request.request_id = request_id.decode("ascii")
+        return request_id
+
+    def _new_id(self) -> bytes:
+        return b"%b%08x" % (self._id_prefix, next(self._counter))

@@ -1,0 +1,156 @@
+"""The command line. Exit codes: 0 done, 1 it did not work, 2 the settings or the call are wrong."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, TypeVar
+
+import click
+import msgspec
+
+from inference_gateway._version import __version__
+from inference_gateway.server import settings_reference
+from inference_gateway.server.api.gateway import Gateway, build
+from inference_gateway.server.configuration import Loaded, SettingsError, load_process_settings
+from inference_gateway.server.errors import GatewayError
+from inference_gateway.server.serve import CannotServe, Server, open_pool, run
+from inference_gateway.server.settings import MOCK_PROVIDER
+
+T = TypeVar("T")
+
+logger = logging.getLogger("inference_gateway")
+
+_config = click.option("--config", metavar="FILE", help="YAML file with settings.")
+
+
+@click.group(help="One server in front of every LLM provider, behind one OpenAI-compatible API.")
+@click.version_option(__version__, message="%(version)s")
+def cli() -> None:
+    """Hold the commands together."""
+
+
+@cli.command()
+@click.option("--host", help="Address to listen on; wins over SERVER_HOST.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port; wins over SERVER_PORT. 0 takes a free one."
+)
+@_config
+def serve(host: str | None, port: int | None, config: str | None) -> None:
+    """Start the gateway."""
+    loaded = _load(config)
+    given = loaded.settings
+    changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    given = msgspec.structs.replace(given, server=msgspec.structs.replace(given.server, **changes))
+    _log(given.log_level)
+    for warning in loaded.warnings:
+        logger.warning("%s", warning)
+    try:
+        run(given, lambda server: _announce(server, given.server.host))
+    except CannotServe as error:
+        _fail(str(error), code=error.exit_code)
+
+
+@cli.command()
+@click.option("--offline", is_flag=True, help="Ask no provider.")
+@_config
+def check(offline: bool, config: str | None) -> None:
+    """Show the settings in effect and try each provider's list of models."""
+    loaded = _load(config)
+    click.echo(settings_reference.table(loaded), nl=False)
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if offline:
+        return
+    click.echo()
+    if not _with_gateway(loaded, _try_providers):
+        sys.exit(1)
+
+
+@cli.command()
+@click.option(
+    "--format", "form", type=click.Choice(("env", "markdown")), default="env", help="How to write it."
+)
+def settings(form: str) -> None:
+    """Describe every setting."""
+    text = settings_reference.markdown() if form == "markdown" else settings_reference.env_example()
+    click.echo(text, nl=False)
+
+
+@cli.command()
+@_config
+def models(config: str | None) -> None:
+    """List the models of all configured providers."""
+    loaded = _load(config)
+    _log("warning")
+    for name in _with_gateway(loaded, _model_names):
+        click.echo(name)
+
+
+@cli.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(__version__)
+
+
+def _load(config: str | None) -> Loaded:
+    try:
+        return load_process_settings(config)
+    except SettingsError as error:
+        _fail(str(error), code=2)
+
+
+def _log(level: str) -> None:
+    logging.basicConfig(
+        stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    )
+    # The loop's own debug lines say nothing of the gateway.
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+def _announce(server: Server, host: str) -> None:
+    where = f"[{host}]" if ":" in host else host
+    logger.info("inference-gateway %s listens on http://%s:%d", __version__, where, server.port)
+    logger.info("providers: %s", ", ".join(server.providers) or "none")
+    if server.providers == (MOCK_PROVIDER,):
+        logger.info("no provider is configured: the built-in one answers to the model 'mock/echo'")
+
+
+def _with_gateway(loaded: Loaded, work: Callable[[Gateway], Awaitable[T]]) -> T:
+    async def run_once() -> T:
+        gateway = build(loaded.settings, open_pool(loaded.settings))
+        try:
+            return await work(gateway)
+        finally:
+            await gateway.close()
+
+    try:
+        return asyncio.run(run_once())
+    except CannotServe as error:
+        _fail(str(error), code=error.exit_code)
+
+
+async def _try_providers(gateway: Gateway) -> bool:
+    """Ask every provider for its models; say what came, and whether all answered."""
+    tries = await asyncio.gather(*[_try(gateway, provider_id) for provider_id in gateway.backends])
+    for provider_id, models_listed, problem in tries:
+        click.echo(f"{provider_id}: {problem or f'{models_listed} models'}")
+    return not any(problem for _, _, problem in tries)
+
+
+async def _try(gateway: Gateway, provider_id: str) -> tuple[str, int, str]:
+    try:
+        return provider_id, len(await gateway.catalog.of(provider_id)), ""
+    except GatewayError as error:
+        return provider_id, 0, f"failed: {error.message}"
+
+
+async def _model_names(gateway: Gateway) -> list[str]:
+    listed = await gateway.catalog.all()
+    return [model.id for model in listed if gateway.rules.permits(model.served_by, model.name)]
+
+
+def _fail(message: str, *, code: int) -> NoReturn:
+    for line in message.splitlines():
+        click.echo(f"inference-gateway: {line}", err=True)
+    sys.exit(code)
