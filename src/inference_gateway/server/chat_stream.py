@@ -18,7 +18,7 @@ _LARGEST_EVENT = 16 * 1024 * 1024
 
 
 class _Choice(msgspec.Struct):
-    index: int = 0
+    index: int | None = 0
     finish_reason: str | None = None
 
 
@@ -42,8 +42,8 @@ class ChatStream:
 
     def __init__(self) -> None:
         self._parser = sse.Parser(_LARGEST_EVENT)
-        self._open: set[int] = set()
-        self._finished: set[int] = set()
+        self._open: set[int | None] = set()
+        self._finished: set[int | None] = set()
         self.outcome: Outcome | None = None
         self.problem = ""
 
@@ -123,7 +123,7 @@ class ChatStream:
 
     def _pass_error(self, data: bytes) -> bytes:
         """Pass an event that is an error by its name, in the one form that clients know."""
-        value = codec.decode(data)
+        value = codec.decode_leniently(data)
         self._break(Outcome.PROVIDER_ERROR, "")
         named = isinstance(value, dict) and value.get("error")
         return sse.encode(data if named else b'{"error":' + data + b"}")
@@ -178,8 +178,8 @@ class ChatStream:
 
 def _is_json(data: bytes) -> bool:
     try:
-        codec.decode(data)
-    except codec.UNREADABLE:
+        codec.decode_leniently(data)
+    except (ValueError, RecursionError):
         return False
     return True
 

@@ -4,9 +4,10 @@
 stands, and writes the object anew with some members replaced or removed, every other byte unchanged.
 """
 
+import json
 import re
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import msgspec
 
@@ -112,6 +113,20 @@ class Document:
             position = end
         pieces.append(self.body[position:])
         return b"".join(pieces)
+
+
+def decode_leniently(data: bytes) -> object:
+    """Decode as most readers do, to whom half a surrogate pair is text. Slow: for what `decode` refuses.
+
+    :raises ValueError: not JSON.
+    :raises RecursionError: nested too deeply.
+    """
+    value: object = json.loads(data.decode(), parse_constant=_refuse)
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def check_text(data: bytes) -> None:
