@@ -49,6 +49,7 @@ class ChatRelay:
 
     def close(self) -> None:
         """Hang up: the client is gone."""
+        self._sink = None
         self._answer.close()
         if self._stream.outcome is None:
             self._stream.outcome = Outcome.CLIENT_GONE

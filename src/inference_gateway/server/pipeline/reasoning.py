@@ -92,7 +92,11 @@ class _ConvertedStream:
 
     def write(self, data: bytes) -> None:
         """Convert whole events."""
-        converted = b"".join([self._event(event) for event in data[:-2].split(b"\n\n")])
+        try:
+            converted = b"".join([self._event(event) for event in data[:-2].split(b"\n\n")])
+        except codec.UNREADABLE:
+            self._give_up(UpstreamError("the provider sent an event that cannot be read"))
+            return
         if converted and self._sink is not None:
             self._sink.write(converted)
 
@@ -105,6 +109,12 @@ class _ConvertedStream:
         """Pass a bad end on."""
         if self._sink is not None:
             self._sink.abort(error)
+
+    def _give_up(self, error: Exception) -> None:
+        sink, self._sink = self._sink, None
+        self._source.close()
+        if sink is not None:
+            sink.abort(error)
 
     def _event(self, event: bytes) -> bytes:
         event += b"\n\n"

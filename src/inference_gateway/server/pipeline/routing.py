@@ -23,11 +23,18 @@ class Routing:
         self._registry = registry
         self._catalog = catalog
 
-    async def __call__(self, request: InferenceRequest, call_next: Handler) -> Response:
+    def __call__(self, request: InferenceRequest, call_next: Handler) -> Awaitable[Response]:
         """Set the provider, and the model's name in its words."""
+        if request.provider_hint or not self._by_prefix(request):
+            return self._looked_up(request, call_next)
+        request.changes["model"] = codec.encode(request.upstream_model)
+        return call_next(request)
+
+    async def _looked_up(self, request: InferenceRequest, call_next: Handler) -> Response:
+        """Resolve what may need a provider's list of models."""
         if request.provider_hint:
             await self._by_hint(request, request.provider_hint)
-        elif not self._by_prefix(request):
+        else:
             await self._by_name(request)
         if request.upstream_model != request.model:
             request.changes["model"] = codec.encode(request.upstream_model)

@@ -98,8 +98,15 @@ def _is_object(body: bytes) -> bool:
         codec.check_text(body)
         _decode_object(body)
     except codec.UNREADABLE:
-        return False
+        return _is_object_after_all(body)
     return True
+
+
+def _is_object_after_all(body: bytes) -> bool:
+    try:
+        return isinstance(codec.decode_leniently(body), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _wrapped(status: int, body: bytes) -> bytes:
