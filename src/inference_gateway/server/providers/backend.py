@@ -1,5 +1,6 @@
 """How the pipeline asks a provider, whatever stands behind it: the network or the gateway itself."""
 
+from collections.abc import Awaitable
 from typing import Protocol
 
 from inference_gateway.server.inference import InferenceRequest
@@ -29,7 +30,7 @@ class ProviderAnswer(Source, Protocol):
 class Backend(Protocol):
     """One provider that can be asked."""
 
-    async def infer(self, request: InferenceRequest) -> ProviderAnswer:
+    def infer(self, request: InferenceRequest) -> Awaitable[ProviderAnswer]:
         """Send an inference request; return once the head of its answer is there.
 
         :raises GatewayError: there is no answer.

@@ -1,6 +1,7 @@
 """A provider behind HTTP."""
 
 import asyncio
+from collections.abc import Awaitable
 from math import inf
 
 import msgspec
@@ -41,11 +42,11 @@ class HTTPBackend:
         self._limit = limit
         self._wire = Wire(provider)
 
-    async def infer(self, request: InferenceRequest) -> Answer:
+    def infer(self, request: InferenceRequest) -> Awaitable[Answer]:
         """Send an inference request; return once the head of its answer is there."""
         path = getattr(self._provider, request.operation.endpoint)
         head = self._wire.inference_head(path, request.headers)
-        return await self._pool.send(self._call(head, request.body(), expires_at=request.expires_at))
+        return self._pool.send(self._call(head, request.body(), expires_at=request.expires_at))
 
     async def raw(
         self,

@@ -5,7 +5,7 @@ in pages.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -114,6 +114,7 @@ def _created(entry: Mapping[str, Any]) -> int:
     if isinstance(created, int | float) and not isinstance(created, bool):
         return int(created)
     try:
-        return int(datetime.fromisoformat(_text(entry.get("created_at"))).timestamp())
+        moment = datetime.fromisoformat(_text(entry.get("created_at")))
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError):
         return 0

@@ -36,6 +36,7 @@ class Wire:
 
     def inference_head(self, path: str, headers: list[Header]) -> bytes:
         """Head of an inference request to a path of the provider's row: JSON in, no content coding out."""
+        headers = [header for header in headers if header[0] != b"content-type"]
         return self._head(b"POST", self.base_path + path.encode("ascii"), _JSON, headers)
 
     def listing_head(self, target: str) -> bytes:
