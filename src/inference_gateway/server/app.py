@@ -33,7 +33,7 @@ class Application:
         """Answer a request. Raises nothing but cancellation."""
         request_id = self._identify(request)
         try:
-            response = await self._answer(request)
+            response = self._preflight(request) or await self._router.find(request)(self.gateway, request)
         except GatewayError as error:
             response = error_response(error)
             if error.status >= 500:
@@ -52,12 +52,8 @@ class Application:
         response.headers.append((b"x-request-id", self._new_id()))
         return response
 
-    async def _answer(self, request: Request) -> Response:
-        if self._cors is not None:
-            preflight = self._cors.preflight(request)
-            if preflight is not None:
-                return preflight
-        return await self._router.find(request)(self.gateway, request)
+    def _preflight(self, request: Request) -> Response | None:
+        return self._cors.preflight(request) if self._cors is not None else None
 
     def _identify(self, request: Request) -> bytes:
         """Keep the client's own id if it is sane, else make one."""

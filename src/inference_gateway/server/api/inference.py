@@ -1,6 +1,7 @@
 """Inference endpoints: a JSON body comes in, a model's work goes out."""
 
 import asyncio
+from collections.abc import Awaitable
 from math import inf
 
 from inference_gateway.server.api.gateway import Gateway
@@ -13,9 +14,9 @@ from inference_gateway.server.inference import InferenceRequest, Operation
 from inference_gateway.server.transport.messages import Request, Response
 
 
-async def create_chat_completion(gateway: Gateway, request: Request) -> Response:
+def create_chat_completion(gateway: Gateway, request: Request) -> Awaitable[Response]:
     """Answer `POST /v1/chat/completions`."""
-    return await _infer(gateway, request, CHAT)
+    return _infer(gateway, request, CHAT)
 
 
 async def _infer(gateway: Gateway, request: Request, operation: Operation) -> Response:
