@@ -72,6 +72,16 @@ def test_an_account_gets_into_the_url(start_gateway: Start, provider: FakeProvid
     assert call.json()["model"] == "@cf/m"
 
 
+def test_a_key_without_the_account_that_its_url_needs_is_said_and_not_used(
+    start_gateway: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = start_gateway(CLOUDFLARE_API_KEY="k")
+    assert "CLOUDFLARE_ACCOUNT_ID" in caplog.text
+    reply = gateway.chat(body("cloudflare/@cf/m"))
+    assert reply.status == 400
+    assert "CLOUDFLARE_ACCOUNT_ID" in reply.json()["error"]
+
+
 @pytest.mark.parametrize(
     ("auth", "header", "target"),
     [

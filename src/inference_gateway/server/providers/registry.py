@@ -3,6 +3,7 @@
 A quirk of a provider is a field of its row. Nothing elsewhere asks which provider it has before it.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Literal
 
@@ -11,7 +12,12 @@ import msgspec
 from inference_gateway.server.errors import BadRequest
 from inference_gateway.server.settings import MOCK_PROVIDER, ProviderSettings, Secret, Settings
 
+logger = logging.getLogger("inference_gateway.providers")
+
 Auth = Literal["bearer", "xheader", "query", "none"]
+
+_ACCOUNT = "{ACCOUNT_ID}"
+"""Stands in a URL for the account that the operator has to name."""
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -151,7 +157,8 @@ def _how_to_configure(provider_id: str) -> str:
     if row is None:
         return f"the provider {provider_id!r} has no API key here: set the variable its api_key_env names"
     variable = f"{provider_id.upper()}_API_{'KEY' if row.key_required else 'URL'}"
-    return f"the provider {provider_id!r} is not configured here: set {variable}"
+    account = f" and {provider_id.upper()}_ACCOUNT_ID" if _ACCOUNT in row.base_url else ""
+    return f"the provider {provider_id!r} is not configured here: set {variable}{account}"
 
 
 def registry(settings: Settings) -> Registry:
@@ -165,6 +172,8 @@ def registry(settings: Settings) -> Registry:
         provider = _merge(ROW_BY_ID.get(id), given)
         if _usable(provider, given):
             configured[id] = provider
+        elif provider.key is not None:
+            logger.warning("%s", _how_to_configure(id))
     wanted = settings.mock.enabled
     if wanted or (wanted is None and not configured):
         configured[MOCK.id] = MOCK
@@ -172,20 +181,18 @@ def registry(settings: Settings) -> Registry:
 
 
 def _usable(provider: Provider, given: ProviderSettings) -> bool:
-    if provider.key is not None:
-        return True
-    return not provider.key_required and given.url is not None
+    if _ACCOUNT in provider.base_url:
+        return False
+    return provider.key is not None or (not provider.key_required and given.url is not None)
 
 
 def _merge(row: Provider | None, given: ProviderSettings) -> Provider:
     """Fill a row with what an operator set, or make one for a provider that has none."""
     if row is None:
-        # Without a key named, a provider of the operator's own is one that needs none.
-        needs_key = given.auth != "none" and (given.auth is not None or given.api_key_env is not None)
-        row = Provider(id=given.id, name=given.id, base_url="", auth="bearer", key_required=needs_key)
+        row = Provider(id=given.id, name=given.id, base_url="", key_required=given.auth != "none")
     url = given.url or row.base_url
     if given.account_id is not None:
-        url = url.replace("{ACCOUNT_ID}", given.account_id)
+        url = url.replace(_ACCOUNT, given.account_id)
     changes = {
         "name": given.name,
         "auth": given.auth,
