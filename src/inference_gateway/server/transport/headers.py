@@ -73,17 +73,19 @@ class RequestHeaderRule:
 
     def inference(self, headers: list[Header]) -> list[Header]:
         """Fields that go along with an inference request, whose body the gateway writes."""
-        names = self._names
-        return [h for h in headers if h[0] in names or h[0].startswith(_FORWARDED_PREFIXES)]
+        return self._crossing(headers, self._names)
 
     def raw(self, headers: list[Header]) -> list[Header]:
-        """Fields that go along with a raw request, except those that its `Connection` names."""
+        """Fields that go along with a raw request."""
+        return self._crossing(headers, self._raw_names)
+
+    def _crossing(self, headers: list[Header], names: frozenset[bytes]) -> list[Header]:
+        """Fields of these names, except those that `Connection` names."""
+        kept = [h for h in headers if h[0] in names or h[0].startswith(_FORWARDED_PREFIXES)]
+        if not kept:
+            return kept
         named = connection_options(headers)
-        return [
-            h
-            for h in headers
-            if (h[0] in self._raw_names or h[0].startswith(_FORWARDED_PREFIXES)) and h[0] not in named
-        ]
+        return [h for h in kept if h[0] not in named] if named else kept
 
 
 def connection_options(headers: list[Header]) -> frozenset[bytes]:
@@ -112,5 +114,5 @@ def raw_answer(headers: list[Header]) -> list[Header]:
         for h in headers
         if h[0] not in _NEVER_RELAYED and h[0] not in named and not h[0].startswith(b"access-control-")
     ]
-    kept.extend((b"x-upstream-request-id", value) for name, value in headers if name == b"x-request-id")
+    kept.extend((b"x-upstream-request-id", value) for name, value in headers if name in _REQUEST_IDS)
     return kept

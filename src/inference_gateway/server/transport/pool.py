@@ -1,7 +1,6 @@
 """Kept-alive connections to providers: caps, reuse, and asking again on a stale one."""
 
 import asyncio
-import contextlib
 import os
 import socket
 import ssl
@@ -36,14 +35,12 @@ class _Shelf:
     def __init__(self) -> None:
         self.idle: list[UpstreamConnection] = []
         self.open = 0
-        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.waiting: deque[asyncio.Event] = deque()
+        """Calls that stand in line. Each leaves by itself, so that none loses its place to a newcomer."""
 
-    def wake_one(self) -> None:
-        while self.waiting:
-            waiter = self.waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
+    def wake_first(self) -> None:
+        if self.waiting:
+            self.waiting[0].set()
 
 
 class Pool:
@@ -90,7 +87,7 @@ class Pool:
         shelf.idle.append(connection)
         self._idle += 1
         connection.rest(self._limits.idle_timeout)
-        shelf.wake_one()
+        shelf.wake_first()
 
     def discard(self, connection: UpstreamConnection) -> None:
         """Forget a connection that was lost."""
@@ -102,7 +99,7 @@ class Pool:
         if connection in shelf.idle:
             shelf.idle.remove(connection)
             self._idle -= 1
-        shelf.wake_one()
+        shelf.wake_first()
 
     def close(self) -> None:
         """Close every connection, in use or not."""
@@ -115,17 +112,21 @@ class Pool:
         shelf = self._shelves.get(call.origin)
         if shelf is None:
             shelf = self._shelves[call.origin] = _Shelf()
-        while True:
-            if reuse:
-                idle = self._take_idle(shelf)
-                if idle is not None:
-                    return idle
-            if not self._limits.max_per_origin or shelf.open < self._limits.max_per_origin:
-                return await self._connect(call, shelf)
-            if not reuse and shelf.idle:
-                # Make room: at the cap, an idle connection gives way to a new one.
-                shelf.idle[0].transport.abort()
-            await self._wait_for_room(call, shelf)
+        if shelf.waiting or not self._has_room(shelf, reuse=reuse):
+            await self._wait_for_turn(call, shelf, reuse=reuse)
+        idle = self._take_idle(shelf) if reuse else None
+        return await self._connect(call, shelf) if idle is None else idle
+
+    def _has_room(self, shelf: _Shelf, *, reuse: bool) -> bool:
+        cap = self._limits.max_per_origin
+        if not cap or shelf.open < cap:
+            return True
+        if reuse:
+            return any(not connection.closed for connection in shelf.idle)
+        if shelf.idle:
+            # Make room: at the cap, an idle connection gives way to a new one.
+            shelf.idle[0].transport.abort()
+        return False
 
     def _take_idle(self, shelf: _Shelf) -> UpstreamConnection | None:
         while shelf.idle:
@@ -136,23 +137,22 @@ class Pool:
                 return connection
         return None
 
-    async def _wait_for_room(self, call: Call, shelf: _Shelf) -> None:
-        waiter = asyncio.get_running_loop().create_future()
-        shelf.waiting.append(waiter)
+    async def _wait_for_turn(self, call: Call, shelf: _Shelf, *, reuse: bool) -> None:
+        """Stand in line until this call is the first and there is room for it."""
+        turn = asyncio.Event()
+        shelf.waiting.append(turn)
         try:
             async with self._patience(call, self._limits.connect_timeout):
-                await waiter
+                while shelf.waiting[0] is not turn or not self._has_room(shelf, reuse=reuse):
+                    turn.clear()
+                    await turn.wait()
         except TimeoutError:
             raise Overloaded(
                 "every connection to this provider is in use; try again soon", retry_after=1
             ) from None
-        except asyncio.CancelledError:
-            if not waiter.cancelled():
-                shelf.wake_one()  # it was this call's turn: hand it on
-            raise
         finally:
-            with contextlib.suppress(ValueError):
-                shelf.waiting.remove(waiter)
+            shelf.waiting.remove(turn)
+            shelf.wake_first()  # there may be room for the next one too
 
     async def _connect(self, call: Call, shelf: _Shelf) -> UpstreamConnection:
         origin = call.origin
@@ -183,7 +183,7 @@ class Pool:
         except BaseException:
             raw.abort()
             raise
-        connection.transport = cast("asyncio.Transport", secured)  # a transport of uvloop's own kind
+        connection.secure(cast("asyncio.Transport", secured))  # a transport of uvloop's own kind
 
     def _patience(self, call: Call, limit: float) -> asyncio.Timeout:
         deadline = min(asyncio.get_running_loop().time() + limit, call.expires_at)
@@ -200,4 +200,6 @@ def _reason(error: OSError) -> str:
         return "its name cannot be resolved"
     if error.errno is not None:
         return os.strerror(error.errno).lower()
-    return "the connection was closed"
+    if isinstance(error, ConnectionError):  # without a number it is the loop's own
+        return "the connection was closed during the TLS handshake"
+    return "none of its addresses can be reached"

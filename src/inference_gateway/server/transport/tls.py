@@ -10,10 +10,12 @@ def client_context(
 ) -> ssl.SSLContext:
     """Context that verifies a provider's certificate and name.
 
-    :param ca_file: certificates to trust instead of the system's.
+    :param ca_file: certificates to trust beside the system's.
     :raises OSError: `ca_file` cannot be read, or holds no certificate (`ssl.SSLError`).
     """
-    context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=str(ca_file))
     context.minimum_version = ssl.TLSVersion.TLSv1_3 if minimum == "TLS13" else ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -28,6 +28,8 @@ _REST = 64 * 1024
 """Bytes of an unwanted rest that are read to save the connection."""
 _REST_PATIENCE = 2.0
 """Seconds waited for an unwanted rest."""
+_LONGEST_HEAD = 256 * 1024
+"""Bytes that are taken without a byte of a body among them: heads, interim answers, trailers."""
 
 
 class ConnectionWentStale(UpstreamError):
@@ -137,9 +139,13 @@ class Answer:
         :raises UpstreamError: it broke off, or is larger than `limit` bytes.
         """
         self._reading = True
-        while not self.complete and self.error is None and self._size <= limit:
-            self.resume()
-            await self._wait()
+        try:
+            while not self.complete and self.error is None and self._size <= limit:
+                self.resume()
+                await self._wait()
+        except asyncio.CancelledError:
+            self.close()
+            raise
         if self._size > limit:
             self.close()
             raise UpstreamError(f"the provider's answer is larger than the {limit} bytes taken here")
@@ -189,8 +195,8 @@ class Answer:
         if not self.complete and self.error is None:
             self.draining = True
             self._size = 0
-            self._connection.expect_end(_REST_PATIENCE)
             self.resume()
+            self._connection.expect_end(_REST_PATIENCE)
 
     # For the connection.
 
@@ -260,6 +266,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.used = False
         """Whether it has served a call before."""
         self.transport: asyncio.Transport
+        self._raw: asyncio.Transport
+        """The socket's own transport, below TLS."""
         # Per call
         self._call: Call | None = None
         self._answer: Answer | None = None
@@ -271,6 +279,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._persistent = False
         self._whole = False
         self._overrun = False
+        self._bodiless = 0
 
     @property
     def closed(self) -> bool:
@@ -284,6 +293,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._answer = answer
         self._headers = []
         self._heard = self._interim = self._until_close = self._whole = self._overrun = False
+        self._bodiless = 0
         head, body = call.framed_head(), call.body
         if body is None:
             self.transport.write(head)
@@ -298,6 +308,10 @@ class UpstreamConnection(asyncio.Protocol):
         self.await_answer()
         return answer
 
+    def secure(self, transport: asyncio.Transport) -> None:
+        """Speak TLS from now on."""
+        self.transport = transport
+
     def rest(self, seconds: float) -> None:
         """Wait for the next call for so long."""
         self._deadline.set(self._loop.time() + seconds)
@@ -307,7 +321,7 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         # uvloop's transports do what asyncio's do, and are no subclass of them.
-        self.transport = cast("asyncio.Transport", transport)
+        self.transport = self._raw = cast("asyncio.Transport", transport)
         self._connected = True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -341,6 +355,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.transport.abort()  # nobody asked
             return
         self._heard = True
+        self._bodiless += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -351,6 +366,10 @@ class UpstreamConnection(asyncio.Protocol):
             self._overrun = True
         if self._whole:
             self._finish(reusable=self._persistent and not self._overrun)
+        elif self._bodiless > _LONGEST_HEAD:
+            self._break(
+                UpstreamError(f"the head of the provider's answer is larger than {_LONGEST_HEAD} bytes")
+            )
         elif self._answer is answer and answer.status and not answer.draining:
             assert self._call is not None
             self._deadline.set(
@@ -376,7 +395,26 @@ class UpstreamConnection(asyncio.Protocol):
         status = self._parser.get_status_code()
         self._interim = status < 200
         if self._interim:
+            if status < 100 or status == 101:
+                raise UpstreamError(f"the provider answered with status {status}, which nobody asked for")
             return
+        length, chunked = self._framing()
+        bodiless = self._call.bodiless_answer
+        self._until_close = length is None and not chunked and not bodiless and http1.has_content(status)
+        self._persistent = self._parser.should_keep_alive()
+        if chunked and self._parser.get_http_version() == "1.0":
+            # https://www.rfc-editor.org/rfc/rfc9112#section-6.1-16
+            self._persistent = False
+        # The parser puts trailers into the same list: they are dropped.
+        headers, self._headers = self._headers, []
+        self._answer.begin(status, headers, length)
+        if bodiless:
+            self._whole = True
+            # The parser takes what follows for the body that its fields announce.
+            self._overrun = chunked or bool(length)
+
+    def _framing(self) -> tuple[int | None, bool]:
+        """Announced length of the body in bytes, and whether it is chunked."""
         length, chunked = None, False
         for name, value in self._headers:
             if name == b"content-length":
@@ -385,17 +423,11 @@ class UpstreamConnection(asyncio.Protocol):
                 if value.lower() != b"chunked":
                     raise UpstreamError("the provider's answer has an unknown transfer coding")
                 chunked = True
-        empty = self._call.bodiless_answer or not http1.has_content(status)
-        self._until_close = length is None and not chunked and not empty
-        self._persistent = self._parser.should_keep_alive()
-        self._answer.begin(status, self._headers, length)
-        if self._call.bodiless_answer:
-            self._whole = True
-            # The parser takes what follows for the body that its fields announce.
-            self._overrun = chunked or bool(length)
+        return length, chunked
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""
+        self._bodiless = 0
         if not self._whole and self._answer is not None:
             self._answer.take(data)
 
@@ -410,7 +442,8 @@ class UpstreamConnection(asyncio.Protocol):
         """Take nothing."""
         if not self._read_paused and not self.closed:
             self._read_paused = True
-            self.transport.pause_reading()
+            # The raw one: TLS that is paused itself loses what it holds when the provider closes.
+            self._raw.pause_reading()
 
     def resume_reading(self) -> None:
         """Take again; the time that was spent paused does not count against the provider."""
@@ -418,12 +451,12 @@ class UpstreamConnection(asyncio.Protocol):
             self._read_paused = False
             if self._call is not None:
                 self._deadline.set(min(self._loop.time() + self._call.idle_timeout, self._call.expires_at))
-            self.transport.resume_reading()
+            self._raw.resume_reading()
 
     def await_answer(self) -> None:
         """Start the clock for the first byte."""
         call = self._call
-        if call is not None:
+        if call is not None and self._answer is not None and not self._answer.status:
             self._deadline.set(min(self._loop.time() + call.first_byte_timeout, call.expires_at))
 
     def expect_end(self, seconds: float) -> None:
@@ -437,8 +470,7 @@ class UpstreamConnection(asyncio.Protocol):
     def upload_sent(self) -> None:
         """Go on after a streamed body was written whole."""
         self._upload = None
-        if self._answer is not None and not self._answer.status:
-            self.await_answer()
+        self.await_answer()
 
     def hang_up(self) -> None:
         """Close at once: nobody wants the answer."""
@@ -454,15 +486,19 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _finish(self, *, reusable: bool) -> None:
         answer = self._answer
-        reusable = reusable and self._upload is None and not self.closed
+        unsent = self._upload is not None or self.transport.get_write_buffer_size() > 0
         self._detach()
         self.used = True
         if self._read_paused:
             self._read_paused = False
             if not self.closed:
-                self.transport.resume_reading()
+                self._raw.resume_reading()
         # The connection is free before its answer is told so: the teller may want it at once.
-        if reusable:
+        if unsent:
+            # `close` would wait for a provider that may never take the rest of the request.
+            self._deadline.cancel()
+            self.transport.abort()
+        elif reusable and not self.closed:
             self._keeper.release(self)
         else:
             self._deadline.cancel()
@@ -535,4 +571,7 @@ def _refusal(error: Exception) -> GatewayError:
     cause = error.__context__
     if isinstance(cause, GatewayError):
         return cause
+    if isinstance(error, httptools.HttpParserCallbackError):
+        logger.error("taking in an answer failed", exc_info=cause)
+        return GatewayError("the gateway failed on this answer")
     return UpstreamError("the provider's answer is not HTTP/1.1")
