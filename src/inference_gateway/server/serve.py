@@ -82,6 +82,14 @@ class Server:
         self._connections.draining = True
         if self._listener is not None:
             self._listener.close()
+        try:
+            await self._drain()
+        finally:
+            for connection in list(self._connections.open):
+                connection.abort()
+            await self._gateway.close()
+
+    async def _drain(self) -> None:
         for connection in list(self._connections.open):
             connection.drain()
         if not await self._all_closed(self._settings.server.drain_timeout):
@@ -90,11 +98,10 @@ class Server:
             for connection in list(self._connections.open):
                 connection.end(error)
             await self._all_closed(_LAST_WORDS)
-        for connection in list(self._connections.open):
-            connection.abort()
-        await self._gateway.close()
 
     async def _all_closed(self, seconds: float) -> bool:
+        if not self._connections.open:
+            return True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._connections.none_open.wait()

@@ -19,8 +19,11 @@ class Owner(Protocol):
     def answered(self, exchange: "Exchange") -> None:
         """Go on: the answer was written whole."""
 
-    def failed(self) -> None:
-        """Close: the answer broke off."""
+    def failed(self, exchange: "Exchange") -> None:
+        """Close: the answer broke off, and its framing shows it."""
+
+    def reset(self) -> None:
+        """Close with a reset: the answer broke off, and nothing else would show it."""
 
 
 class Exchange:
@@ -66,7 +69,7 @@ class Exchange:
 
         https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
         """
-        if self._invite and not self.body.size:
+        if self._invite and not self.started and not self.body.size:
             self._owner.transport.write(http1.CONTINUE)
         self._invite = False
 
@@ -76,7 +79,6 @@ class Exchange:
         if transport.is_closing() or self.started:
             response.close()
             return
-        self.started = True
         self._response = response
         # A request that is not read whole leaves bytes that nobody may take for the next request.
         self.keep_alive = self.keep_alive and self.body.complete
@@ -119,12 +121,13 @@ class Exchange:
         response = self._response
         if response is not None and response.ending is not None:
             ending = response.ending(error)
-            if ending:
+            # Up to its announced length an answer would look whole.
+            if ending and (self._left is None or len(ending) < self._left):
                 self.write(ending)
-        if not self._chunked and self._left is None:
-            # Without a length or chunks only a reset tells a cut answer from a whole one.
-            self._owner.transport.abort()
-        self._owner.failed()
+        if self._chunked or self._left is not None:
+            self._owner.failed(self)
+        else:
+            self._owner.reset()
 
     # Called by the connection.
 
@@ -156,6 +159,7 @@ class Exchange:
             return
         framing = b"content-length: %d\r\n%b" % (len(body), self._persistence())
         head = http1.response_head(response.status, response.headers, framing)
+        self.started = True
         transport.write(head if self.request.method == "HEAD" else head + body)
         self._owner.answered(self)
 
@@ -164,7 +168,9 @@ class Exchange:
         length = response.length if http1.has_content(response.status) else None
         framing = b"content-length: %d\r\n" % length if length is not None else b""
         framing += self._persistence()
-        transport.write(http1.response_head(response.status, response.headers, framing))
+        head = http1.response_head(response.status, response.headers, framing)
+        self.started = True
+        transport.write(head)
         self._owner.answered(self)
 
     def _send_stream(self, transport: asyncio.Transport, response: Response, source: Source) -> None:
@@ -178,7 +184,9 @@ class Exchange:
             framing = b"transfer-encoding: chunked\r\n"
             self._chunked = True
         framing += self._persistence()
-        transport.write(http1.response_head(response.status, response.headers, framing))
+        head = http1.response_head(response.status, response.headers, framing)
+        self.started = True
+        transport.write(head)
         self._source = source
         if self._owner.stuck:
             source.pause()

@@ -77,6 +77,12 @@ def split_target(target: bytes) -> tuple[bytes, bytes]:
     return path, query
 
 
+def lead_in(length: int | None) -> bytes:
+    """Request head that brings a new parser to the beginning of a body: `length` bytes, None is chunked."""
+    framing = b"transfer-encoding: chunked" if length is None else b"content-length: %d" % length
+    return b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing
+
+
 def has_content(status: int) -> bool:
     """Whether an answer of this status has a body."""
     return status not in _NO_CONTENT and status >= 200
@@ -89,7 +95,8 @@ def response_head(status: int, headers: list[Header], framing: bytes) -> bytes:
     """
     line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d Status\r\n" % status
     fields = b"".join([b"%b: %b\r\n" % header for header in headers])
-    if fields.count(b"\n") != len(headers) or b"\0" in fields:
+    count = len(headers)
+    if fields.count(b"\n") != count or fields.count(b"\r") != count or b"\0" in fields:
         raise ValueError("a response header contains a line break")
     return b"".join((line, fields, _dates.line(), framing, b"\r\n"))
 

@@ -19,9 +19,6 @@ class Feed(Protocol):
     def pause_body(self) -> None:
         """Take no more for now."""
 
-    def resume_body(self) -> None:
-        """Take more."""
-
     def abandon_body(self) -> None:
         """Nobody wants the rest."""
 
@@ -33,13 +30,25 @@ class IncomingBody:
     :param limit: most bytes taken.
     """
 
-    __slots__ = ("_error", "_feed", "_limit", "_pieces", "_sink", "_waiter", "complete", "length", "size")
+    __slots__ = (
+        "_error",
+        "_feed",
+        "_limit",
+        "_paused",
+        "_pieces",
+        "_sink",
+        "_waiter",
+        "complete",
+        "length",
+        "size",
+    )
 
     def __init__(self, feed: Feed, *, length: int | None, limit: int) -> None:
         self._feed = feed
         self._limit = limit
         self._pieces: list[bytes] = []
         self._sink: Sink | None = None
+        self._paused = False
         self._waiter: asyncio.Future[None] | None = None
         self._error: Exception | None = None
         self.length = length
@@ -73,19 +82,25 @@ class IncomingBody:
         pieces, self._pieces = self._pieces, []
         for piece in pieces:
             sink.write(piece)
+            if self._sink is not sink:
+                return  # the sink gave up in the middle
         if self.complete:
             self._sink = None
             sink.finish()
-        else:
+        elif not self._paused:
             self._feed.body_wanted()
 
     def pause(self) -> None:
         """Stop the client from sending on."""
-        self._feed.pause_body()
+        self._paused = True
+        if not self.complete:
+            self._feed.pause_body()
 
     def resume(self) -> None:
         """Let the client send on."""
-        self._feed.resume_body()
+        self._paused = False
+        if self._sink is not None and not self.complete:
+            self._feed.body_wanted()
 
     def close(self) -> None:
         """Want no more of it."""

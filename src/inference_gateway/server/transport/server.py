@@ -5,7 +5,12 @@ streamed answer needs no task: its source pushes into the `Exchange`, which writ
 """
 
 import asyncio
+import fcntl
 import logging
+import socket
+import struct
+import sys
+import termios
 from collections import deque
 from collections.abc import Awaitable, Callable
 from math import inf
@@ -36,8 +41,14 @@ _HIGH_WATER = 64 * 1024
 _MINIMUM_PROGRESS = 64 * 1024
 """Bytes of a body that buy it another `read_timeout`."""
 _LINGER = 2.0
-"""Seconds during which the rest of an unread request is taken and thrown away, so that the client
-reads the answer instead of a reset. https://www.rfc-editor.org/rfc/rfc9112#section-9.6"""
+"""Seconds of silence that end the throwing away of an unread rest. A rest is taken off the wire so that
+its client reads the answer instead of a reset. https://www.rfc-editor.org/rfc/rfc9112#section-9.6"""
+_LONGEST_LINGER = 30.0
+"""Seconds after which a rest that keeps coming is cut all the same."""
+_REQUEST_LINE = 64
+"""Bytes of a head that are neither target nor fields, with room to spare."""
+_RESET = struct.pack("ii", 1, 0)
+"""`SO_LINGER` with no time: closing then resets."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -85,20 +96,23 @@ class ServerConnection(asyncio.Protocol):
         self._limits = shared.limits
         self._loop = loop
         self._deadline = Deadline(loop, self._expire)
+        self._largest_head = self._limits.max_header_size + self._limits.max_url_size + _REQUEST_LINE
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[Exchange] = deque()
         self._current: Exchange | None = None
         self._task: asyncio.Task[None] | None = None
         self._paused_reading = False
-        self._unwritten = 0
+        self._unwritten = inf
         self._last = False
+        self._lingers_until = inf
         self._client = ""
         self.stuck = False
         self.transport: asyncio.Transport
         # Per request being read
         self._reading: Exchange | None = None
         self._in_head = False
-        self._head_size = 0
+        self._overhead = 0
+        """Bytes taken since the last one of a body."""
         self._url = b""
         self._headers: list[Header] = []
         self._refusal: GatewayError | None = None
@@ -119,27 +133,25 @@ class ServerConnection(asyncio.Protocol):
         if crowded:
             self._refuse(Overloaded("too many connections; try again soon", retry_after=1))
         else:
-            self._deadline.set(self._loop.time() + self._limits.idle_timeout)
+            self._set_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Free everything that worked for this client."""
-        self._deadline.cancel()
         self._shared.remove(self)
-        self._last = True
-        self._queue.clear()
-        if self._current is not None:
-            self._current.client_gone()
-        if self._task is not None:
-            self._task.cancel()
+        self._let_go()
+        self._deadline.cancel()
 
     def eof_received(self) -> bool | None:
         """Treat a client that sends no more as one that went away: nobody can tell the two apart."""
+        self._let_go()
+        self._set_deadline()  # answers that were written still leave
         return None
 
     def pause_writing(self) -> None:
         """Stop the source of the answer: the client takes nothing."""
-        self._unwritten = self.transport.get_write_buffer_size()
         self.stuck = True
+        # What the socket's own buffer takes after this call is no sign of life from the client.
+        self._loop.call_soon(self._measure_unwritten)
         self._set_deadline()
         if self._current is not None:
             self._current.pause()
@@ -147,6 +159,7 @@ class ServerConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Let the answer flow again."""
         self.stuck = False
+        self._unwritten = inf
         self._set_deadline()
         if self._current is not None:
             self._current.resume()
@@ -156,30 +169,23 @@ class ServerConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
         if self._last and self._reading is None:
-            return  # what follows the last request is not read, only taken off the wire
-        if self._in_head:
-            self._head_size += len(data)
-        elif self._reading is None:
-            self._head_size = len(data)
+            self._linger()  # what follows the last request is not read, only taken off the wire
+            return
+        if self._in_head or self._reading is not None:
+            self._overhead += len(data)
+        else:
+            self._overhead = len(data)
             self._fresh = True
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            # An offer to upgrade is declined by answering the request as it stands.
-            # https://www.rfc-editor.org/rfc/rfc9110#section-7.8
-            self._parser = httptools.HttpRequestParser(self)
-            rest = data[upgrade.args[0] :]
-            if rest and not self._last:
-                self.data_received(rest)
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                self._decline_upgrade(memoryview(data)[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._refuse(self._refusal or BadRequest(f"not HTTP/1.1: {_reason(error)}"))
         else:
-            if self._in_head and self._head_size > self._limits.max_header_size:
-                self._refuse(self._header_refusal())
-            elif self._fresh and (self._in_head or self._reading is not None):
-                # Only a request that did not come in one piece needs a clock.
-                self._fresh = False
-                self._set_deadline()
+            if self._in_head or self._reading is not None:
+                self._expect_more()
 
     # Called by the parser.
 
@@ -203,6 +209,8 @@ class ServerConnection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Check the head, and hand the request on."""
         self._in_head = False
+        if self._last or self._reading is not None:
+            return  # nobody answers it, or it only leads in the body of a request that is here
         headers, version = self._headers, self._parser.get_http_version()
         try:
             self._check_size(headers)
@@ -222,6 +230,7 @@ class ServerConnection(asyncio.Protocol):
         )
         keep_alive = self._parser.should_keep_alive() and not self._shared.draining
         exchange = Exchange(self, request, body, keep_alive=keep_alive, old=version == "1.0")
+        self._headers = []  # whatever comes now is a trailer, and dropped
         self._reading = exchange
         self._progress = _MINIMUM_PROGRESS
         self._enqueue(exchange)
@@ -231,22 +240,28 @@ class ServerConnection(asyncio.Protocol):
         exchange = self._reading
         if exchange is None:
             return
+        self._overhead = 0
         body = exchange.body
         body.take(data)
         if body.size >= self._progress:
             self._progress = body.size + _MINIMUM_PROGRESS
-            self._deadline.set(self._loop.time() + self._limits.read_timeout)
+            self._set_deadline()
 
     def on_message_complete(self) -> None:
         """Take note that the request is whole."""
         exchange = self._reading
         if exchange is None:
             return
+        body = exchange.body
+        if not body.size and body.length != 0 and self._parser.should_upgrade():
+            return  # the parser takes the head for the whole, `_decline_upgrade` knows better
         self._reading = None
         # Bytes that follow in the same segment begin another request.
-        self._head_size = 0
+        self._overhead = 0
         self._fresh = True
-        exchange.body.end()
+        if self._paused_reading and not self._queue:
+            self._resume_reading()  # a body that is here holds nothing up; a client that leaves shows
+        body.end()
 
     # Called by a request's body.
 
@@ -254,16 +269,12 @@ class ServerConnection(asyncio.Protocol):
         """Invite the body of a client that waits to be invited, and let it come."""
         if self._current is not None:
             self._current.invite_body()
-        self.resume_body()
+        if not self._queue:
+            self._resume_reading()
 
     def pause_body(self) -> None:
         """Take nothing from the client for now."""
         self._pause_reading()
-
-    def resume_body(self) -> None:
-        """Take from the client again."""
-        if not self._queue:
-            self._resume_reading()
 
     def abandon_body(self) -> None:
         """Take the rest of the body off the wire, unread."""
@@ -274,18 +285,24 @@ class ServerConnection(asyncio.Protocol):
     def answered(self, exchange: Exchange) -> None:
         """Go on after an answer was written whole."""
         self._current = None
-        if not exchange.body.complete or not exchange.keep_alive or self._last:
+        if not exchange.body.complete or not exchange.keep_alive or (self._last and not self._queue):
             self._close_after(exchange)
             return
         self._next()
         self._set_deadline()
 
-    def failed(self) -> None:
-        """Close so that the client cannot take what it has for a whole answer."""
+    def failed(self, exchange: Exchange) -> None:
+        """Close after an answer whose framing shows that it broke off."""
         self._current = None
-        self._last = True
-        self._queue.clear()
-        self.transport.close()
+        self._close_after(exchange)
+
+    def reset(self) -> None:
+        """Close after an answer that only a reset tells from a whole one."""
+        self._let_go()
+        if not self.transport.is_closing():
+            self._reset_on_close()
+            self.transport.close()
+            self._set_deadline()
 
     # Called by the server.
 
@@ -293,7 +310,7 @@ class ServerConnection(asyncio.Protocol):
         """Close now if idle, else after the answer to what has begun to come in."""
         if self._current is not None:
             self._current.keep_alive = False
-        elif not self._in_head and self._reading is None:
+        elif not self._in_head and self._reading is None and not self._last:
             self.transport.close()
 
     def end(self, error: GatewayError) -> None:
@@ -312,10 +329,36 @@ class ServerConnection(asyncio.Protocol):
             self.transport.close()
 
     def abort(self) -> None:
-        """Close at once, dropping what was not sent."""
+        """Close at once, dropping what was not sent; the client sees that it was not."""
+        self._reset_on_close()
         self.transport.abort()
 
     # The rest is nobody's business.
+
+    def _decline_upgrade(self, rest: memoryview) -> None:
+        """Parse on behind a request that offers another protocol; it is answered as it stands.
+
+        https://www.rfc-editor.org/rfc/rfc9110#section-7.8
+        """
+        while True:
+            self._parser = httptools.HttpRequestParser(self)
+            if self._reading is not None:
+                self._parser.feed_data(http1.lead_in(self._reading.body.length))
+            try:
+                self._parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                rest = rest[upgrade.args[0] :]
+            else:
+                return
+
+    def _expect_more(self) -> None:
+        """Bound what is still to come of a request, in size and time."""
+        if self._overhead > self._largest_head:
+            self._refuse(self._header_refusal())
+        elif self._fresh:
+            # Only a request that did not come in one piece needs a clock.
+            self._fresh = False
+            self._set_deadline()
 
     def _check_size(self, headers: list[Header]) -> None:
         size = sum([len(name) + len(value) + 4 for name, value in headers])
@@ -348,7 +391,8 @@ class ServerConnection(asyncio.Protocol):
             reading.body.fail(error)
             return
         body = IncomingBody(self, length=None, limit=0)
-        request = Request("GET", b"/", headers=[], body=body)
+        # An answer to HEAD has no body, and not even an error is an exception.
+        request = Request(self._parser.get_method().decode("ascii"), b"/", headers=[], body=body)
         exchange = Exchange(self, request, body, keep_alive=False, old=False)
         exchange.refusal = error
         self._enqueue(exchange)
@@ -383,30 +427,67 @@ class ServerConnection(asyncio.Protocol):
             response = self._shared.reject(GatewayError("the gateway failed on this request"))
         finally:
             self._task = None
-        exchange.send(response)
+        try:
+            exchange.send(response)
+        except Exception:
+            logger.exception("an answer cannot be sent")
+            response.close()
+            self._send_failure(exchange)
+
+    def _send_failure(self, exchange: Exchange) -> None:
+        error = GatewayError("the gateway failed on this request")
+        if exchange.started:
+            exchange.stop(error)
+        else:
+            exchange.send(self._shared.reject(error))
+
+    def _let_go(self) -> None:
+        """Stop all work for a client that will not read its outcome."""
+        self._last = True
+        self._queue.clear()
+        current, self._current = self._current, None
+        reading, self._reading = self._reading, None
+        if self._task is not None:
+            self._task.cancel()
+        if current is not None:
+            current.client_gone()
+        if reading is not None:
+            reading.body.fail(BadRequest("the client went away in the middle of its request"))
 
     def _expire(self) -> None:
-        if self.stuck:
+        if self.stuck or (self._current is None and self.transport.get_write_buffer_size()):
             self._check_progress()
         elif self._current is None and not self._in_head:
-            # `close` would wait for ever for a client that does not take its last answer.
-            if self.transport.get_write_buffer_size():
-                self.transport.abort()
-            else:
-                self.transport.close()
+            self.transport.close()
         elif self._in_head or self._reading is not None:
             if self._paused_reading:
                 self._set_deadline()
             else:
                 self._refuse(RequestTimeout(f"the request took longer than {self._limits.read_timeout:g} s"))
 
+    def _measure_unwritten(self) -> None:
+        if self.stuck:
+            self._unwritten = self._count_unwritten()
+
+    def _count_unwritten(self) -> int:
+        """Count bytes that the client has not taken, those in the socket's own buffer included."""
+        queued = fcntl.ioctl(self._socket().fileno(), termios.TIOCOUTQ, bytes(4))
+        return self.transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
+
+    def _socket(self) -> socket.socket:
+        connected: socket.socket = self.transport.get_extra_info("socket")
+        return connected
+
+    def _reset_on_close(self) -> None:
+        self._socket().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
     def _check_progress(self) -> None:
-        size = self.transport.get_write_buffer_size()
+        size = self._count_unwritten()
         if size < self._unwritten:
             self._unwritten = size
-            self._set_deadline()
+            self._deadline.set(self._loop.time() + self._limits.write_timeout)
         else:
-            self.transport.abort()
+            self.abort()
 
     def _set_deadline(self) -> None:
         limits = self._limits
@@ -415,7 +496,7 @@ class ServerConnection(asyncio.Protocol):
         elif self._in_head or self._reading is not None:
             patience = limits.read_timeout
         elif self._current is None:
-            patience = _LINGER if self._last else limits.idle_timeout
+            patience = _LINGER if self._last or self._shared.draining else limits.idle_timeout
         else:
             patience = inf
         self._deadline.set(self._loop.time() + patience)
@@ -435,14 +516,22 @@ class ServerConnection(asyncio.Protocol):
         self._last = True
         self._queue.clear()
         self._reading = None
-        if exchange.body.complete or self.transport.is_closing():
+        self._set_deadline()
+        if self.transport.is_closing():
+            return
+        if exchange.body.complete and not self._paused_reading:
             self.transport.close()
             return
-        # Part of the request is still on its way: say that nothing follows, and let it run out.
+        # Part of the request is still on its way, or pipelined ones that nobody answers are: say that
+        # nothing follows, and let them run out.
         if self.transport.can_write_eof():
             self.transport.write_eof()
+        self._lingers_until = self._loop.time() + _LONGEST_LINGER
         self._resume_reading()
-        self._deadline.set(self._loop.time() + _LINGER)
+
+    def _linger(self) -> None:
+        if not self.stuck:
+            self._deadline.set(min(self._loop.time() + _LINGER, self._lingers_until))
 
 
 def _reason(error: httptools.HttpParserError) -> str:
