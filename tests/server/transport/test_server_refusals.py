@@ -276,3 +276,12 @@ def test_a_slow_handler_is_neither_idle_nor_slow_to_read(start_server: Start) ->
     ).connect() as client:
         client.send(POST, b"content-length: 3\r\n\r\nabc")
         assert client.answer().body == b"POST / abc"
+
+
+def test_a_head_that_is_too_large_is_refused_behind_another_request_in_one_segment(
+    start_server: Start,
+) -> None:
+    large = b"GET /large HTTP/1.1\r\nhost: h\r\nx: " + b"x" * 4096 + b"\r\n\r\n"
+    with start_server(limits=Limits(max_header_size=2048)).connect() as client:
+        client.send(GOOD + large)
+        assert [client.answer().status, client.answer().status] == [200, 431]

@@ -12,6 +12,11 @@ Header = tuple[bytes, bytes]
 """Name in lower case, value without surrounding white space."""
 
 
+def index(headers: list[Header]) -> dict[bytes, bytes]:
+    """Value of the first field of each name."""
+    return dict(reversed(headers))
+
+
 class Sink(Protocol):
     """Takes a body. Exactly one of `finish` and `abort` is called, once, and nothing after it."""
 
@@ -47,7 +52,7 @@ class Request:
     :ivar params: the parts of the path that a route's template names, undecoded.
     """
 
-    __slots__ = ("body", "client", "headers", "method", "params", "path", "query", "request_id")
+    __slots__ = ("_index", "body", "client", "headers", "method", "params", "path", "query", "request_id")
 
     def __init__(
         self,
@@ -68,13 +73,13 @@ class Request:
         self.request_id = request_id
         self.client = client
         self.params: dict[str, bytes] = {}
+        self._index: dict[bytes, bytes] | None = None
 
     def header(self, name: bytes) -> bytes | None:
         """Value of the first header of this (lower-case) name."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        if self._index is None:
+            self._index = index(self.headers)
+        return self._index.get(name)
 
 
 class RequestBody(Source, Protocol):

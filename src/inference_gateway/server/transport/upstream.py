@@ -15,7 +15,7 @@ import msgspec
 from inference_gateway.server.errors import GatewayError, UpstreamError, UpstreamTimeout
 from inference_gateway.server.transport import http1
 from inference_gateway.server.transport.deadline import Deadline
-from inference_gateway.server.transport.messages import Header, Sink, Source
+from inference_gateway.server.transport.messages import Header, Sink, Source, index
 from inference_gateway.server.transport.origin import Origin
 
 logger = logging.getLogger("inference_gateway.transport")
@@ -85,6 +85,7 @@ class Answer:
 
     __slots__ = (
         "_connection",
+        "_index",
         "_pieces",
         "_reading",
         "_sink",
@@ -109,6 +110,7 @@ class Answer:
         self.draining = False
         self.status = 0
         self.headers: list[Header] = []
+        self._index: dict[bytes, bytes] | None = None
         self.length: int | None = None
         self.complete = False
         self.paused = False
@@ -116,10 +118,9 @@ class Answer:
 
     def header(self, name: bytes) -> bytes | None:
         """Value of the first field of this (lower-case) name."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        if self._index is None:
+            self._index = index(self.headers)
+        return self._index.get(name)
 
     # For whoever made the call.
 
