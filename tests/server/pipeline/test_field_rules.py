@@ -7,7 +7,7 @@ import pytest
 
 from fakes.chats import MESSAGES, body
 from fakes.gateway import FakeGateway
-from fakes.provider import FakeProvider
+from fakes.provider import COMPLETION, Call, FakeProvider
 from inference_gateway.server.providers.registry import ROWS, Provider
 
 Start = Callable[..., FakeGateway]
@@ -130,9 +130,14 @@ def test_any_other_response_format_stays_as_it_is(
     assert provider.calls[0].body == request.replace(b"openai/m", b"m")
 
 
+async def answers_without_reading(call: Call) -> None:
+    await call.respond_json(COMPLETION)
+
+
 def test_deep_nesting_is_an_answer_and_never_an_accident(
-    start_gateway: Start, provider: FakeProvider
+    start_gateway: Start, start_provider: Callable[..., FakeProvider]
 ) -> None:
+    provider = start_provider(answers_without_reading)
     gateway = start_gateway(ANTHROPIC_API_KEY="k", ANTHROPIC_API_URL=provider.url)
     for depth in (*range(880, 1000, 3), 50_000):
         deep = "[" * depth + '{"schema_": 1}' + "]" * depth
