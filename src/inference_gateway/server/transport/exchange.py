@@ -160,7 +160,12 @@ class Exchange:
         framing = b"content-length: %d\r\n%b" % (len(body), self._persistence())
         head = http1.response_head(response.status, response.headers, framing)
         self.started = True
-        transport.write(head if self.request.method == "HEAD" else head + body)
+        if self.request.method == "HEAD":
+            transport.write(head)
+        elif len(body) <= http1.JOIN:
+            transport.write(head + body)
+        else:
+            transport.writelines((head, body))
         self._owner.answered(self)
 
     def _send_empty(self, transport: asyncio.Transport, response: Response) -> None:

@@ -13,6 +13,8 @@ from inference_gateway.server.transport.messages import Header
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
+JOIN = 16 * 1024
+"""Up to this size in bytes, copying a body behind its head is cheaper than a second buffer."""
 
 _STATUS_LINES = {s.value: b"HTTP/1.1 %d %b\r\n" % (s.value, s.phrase.encode("ascii")) for s in HTTPStatus}
 _NO_CONTENT = frozenset({204, 304})

@@ -22,8 +22,6 @@ logger = logging.getLogger("inference_gateway.transport")
 
 _UNASKED = 64 * 1024
 """Bytes of an answer that are taken in before anybody asked for its body."""
-_JOIN = 16 * 1024
-"""Up to this size, copying a body behind its head is cheaper than a second buffer."""
 _REST = 64 * 1024
 """Bytes of an unwanted rest that are read to save the connection."""
 _REST_PATIENCE = 2.0
@@ -302,7 +300,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.transport.write(head)
             self._upload = _Upload(self, body, chunked=call.length is None)
             body.start(self._upload)
-        elif len(body) <= _JOIN:
+        elif len(body) <= http1.JOIN:
             self.transport.write(head + body)
         else:
             self.transport.writelines((head, body))
