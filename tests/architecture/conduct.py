@@ -11,12 +11,13 @@ from architecture.sources import Source, dotted
 BROAD_EXCEPTS = {
     "server/app.py": "the edge of a request: its client gets an answer, whatever went wrong",
     "server/transport/server.py": "the edge of a connection: one that breaks must not take the others along",
+    "client/tools.py": "a tool is the user's code: whatever it raises is told to the model, or raised again",
 }
 LOOSE_TASKS = {
     "server/tasks.py": "the owner of work that outlives its request",
     "server/transport/server.py": "one task per request, kept and cancelled by its connection",
 }
-ENVIRONMENT = re.compile(r"server/(settings|configuration(/\w+|_\w+)?)\.py")
+ENVIRONMENT = re.compile(r"server/(settings|configuration(/\w+|_\w+)?)\.py|client/environment\.py")
 
 FILE_LINES = 600
 FUNCTION_LINES = 60

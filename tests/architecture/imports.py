@@ -36,6 +36,7 @@ FLOORS = {
     "server.pipeline": 3,
     "server.api": 4,
     "server.app": 5,
+    "server.asgi": 5,
     "server.serve": 5,
     "server.cli": 5,
     "server.__main__": 5,
@@ -54,11 +55,16 @@ STRANGERS = (
     ("sse", "client"),
     ("sse", "types"),
 )
-# pydantic's own types are extended with what pydantic_core offers, and come with it.
-SDK_DEPENDENCIES = frozenset({"httpx2", "pydantic", "pydantic_core", "requests", "typing_extensions"})
+# pydantic's own types are extended with what pydantic_core offers, and come with it; so does urllib3, whose
+# answers are read piece by piece, with requests.
+SDK_DEPENDENCIES = frozenset(
+    {"httpx2", "pydantic", "pydantic_core", "requests", "typing_extensions", "urllib3"}
+)
 
 # Files that may import inside a function, each with its reason.
 LATE_IMPORTS = {
+    "__init__.py": "the public names are imported on first use",
+    "client/transport.py": "imports the HTTP library that carries the calls, and not the other one",
     "server/__main__.py": "says in one line what to install where the server's extra is missing",
 }
 

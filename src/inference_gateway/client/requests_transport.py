@@ -1,0 +1,123 @@
+"""Calls carried by requests, the default: its session, its pool, its environment (proxies, CA bundle)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol, TypeGuard, runtime_checkable
+
+import requests
+import urllib3
+from requests import exceptions
+
+from inference_gateway.client.errors import (
+    InferenceGatewayConnectionError,
+    InferenceGatewayTimeoutError,
+    wrong,
+)
+from inference_gateway.client.request import Call
+
+_PIECE_BYTES = 65536
+_UNUSABLE = (
+    exceptions.InvalidURL,
+    exceptions.MissingSchema,
+    exceptions.InvalidSchema,
+    exceptions.InvalidHeader,
+)
+
+
+@runtime_checkable
+class _HasTimeout(Protocol):
+    def settimeout(self, seconds: float | None) -> None: ...
+
+
+def is_session(value: object) -> TypeGuard[requests.Session]:
+    """Whether this is a client of this library."""
+    return isinstance(value, requests.Session)
+
+
+class RequestsTransport:
+    """Sends calls over a session, which its maker closes."""
+
+    def __init__(self, session: requests.Session, *, owned: bool = False) -> None:
+        self.session = session
+        self._owned = owned
+
+    @classmethod
+    def own(cls, token: str | None) -> "RequestsTransport":
+        """Make a session, which is closed with its transport."""
+        session = requests.Session()
+        if token is not None:
+            session.headers["Authorization"] = f"Bearer {token}"
+        return cls(session, owned=True)
+
+    def send(self, call: Call, headers: Mapping[str, str]) -> "RequestsReply":
+        """Send one attempt; see `Transport`."""
+        sent: dict[str, str | None] = dict(headers)
+        if self._owned and not any(name.lower() == "authorization" for name in headers):
+            # The session shows its maker's token; a client derived from it may have another, or none.
+            sent["Authorization"] = None
+        try:
+            response = self.session.request(
+                call.method,
+                call.url,
+                headers=sent,
+                data=call.content,
+                timeout=(call.timeout.connect, call.timeout.longest_wait),
+                stream=True,
+                # Without any, a password from ~/.netrc would take the place of the token.
+                auth=None if self.session.auth else _as_it_is,
+            )
+        except exceptions.Timeout as error:
+            raise InferenceGatewayTimeoutError(f"Request failed: timed out: {error}") from error
+        except _UNUSABLE as error:
+            raise wrong("base_url", f"is not usable: {error}") from error
+        except exceptions.RequestException as error:
+            raise InferenceGatewayConnectionError(f"Request failed: {error}") from error
+        return RequestsReply(response)
+
+    def close(self) -> None:
+        """Close the session, if it is not somebody else's."""
+        if self._owned:
+            self.session.close()
+
+
+class RequestsReply:
+    """An answer that is read as it comes; see `Reply`."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self._response = response
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+
+    def pieces(self) -> Iterator[bytes]:
+        """Read the body as it arrives."""
+        # Not `iter_content`, which waits until a piece of its size is full.
+        raw: urllib3.HTTPResponse = self._response.raw
+        try:
+            while piece := raw.read1(_PIECE_BYTES, decode_content=True):
+                yield piece
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise InferenceGatewayTimeoutError("Request failed: timed out in the answer") from error
+        except urllib3.exceptions.HTTPError as error:
+            raise InferenceGatewayConnectionError(f"Request failed: the answer broke off: {error}") from error
+
+    def wait_at_most(self, seconds: float | None) -> None:
+        """From now on, wait this long for the next piece."""
+        if (connection := _socket_below(self._response.raw)) is not None:
+            connection.settimeout(seconds)
+
+    def close(self) -> None:
+        """Give the connection back, or drop it if there is more to come."""
+        self._response.close()
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _socket_below(raw: urllib3.HTTPResponse) -> _HasTimeout | None:
+    """Find the socket that an answer comes by. The library sets its timeout once, before the headers."""
+    held = getattr(getattr(raw, "connection", None), "sock", None)
+    if held is None:
+        # Without keep-alive the connection has let go of it, and only the file on it is left.
+        file = getattr(getattr(raw, "_fp", None), "fp", None)
+        held = getattr(getattr(file, "raw", None), "_sock", None)
+    return held if isinstance(held, _HasTimeout) else None
