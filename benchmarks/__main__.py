@@ -6,14 +6,19 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.measure import Result, at_rest, one_round, peers
+from benchmarks.chart import chart
+from benchmarks.measure import ROOT, Result, at_rest, one_round, peers
 from benchmarks.processes import DidNotStart
 from benchmarks.report import as_json, summary, table
 
 # A program that is called, and the Debian package that brings it.
 TOOLS = {"nginx": "nginx-light", "wrk": "wrk"}
+
+RESULTS = ROOT / "benchmarks" / "results"
+CHART = ROOT / "docs" / "benchmarks.svg"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,9 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     rows = summary(results, options.streams)
     print(table(rows))
+    counts = {"rounds": options.rounds, "seconds": options.seconds, "streams": options.streams}
     if options.json:
-        counts = {"rounds": options.rounds, "seconds": options.seconds, "streams": options.streams}
         options.json.write_bytes(as_json(rows, results, counts))
+    if options.save:
+        today = datetime.now(UTC).date().isoformat()
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{today}.json").write_bytes(as_json(rows, results, counts))
+        CHART.write_text(chart(rows, today), encoding="utf-8")
     return int(any(row.failures for row in rows))
 
 
@@ -44,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=_positive, default=3, help="turns of every peer (%(default)s)")
     parser.add_argument("--seconds", type=_positive, default=4, help="length of one load (%(default)s)")
     parser.add_argument("--streams", type=_positive, default=200, help="streams at once (%(default)s)")
+    parser.add_argument("--save", action="store_true", help="keep the figures, draw the chart")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to this file too")
     parser.add_argument(
         "--also", type=_named, action="append", default=[], metavar="NAME=COMMAND",

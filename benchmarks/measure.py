@@ -16,8 +16,9 @@ SIZES = {"small": 1_000, "large": 100_000}
 """Bytes of the user's message in a request."""
 EVENTS, GAP = 100, 0.02
 WARM_UP_SECONDS = 1
-# Enough streams at once that what a first stream allocates for good does not count.
-MEMORY_FACTOR = 5
+CROWD = 5
+"""How many times the usual number of streams make a crowd: enough that what a first stream allocates for
+good does not count."""
 
 
 class Peer(msgspec.Struct, frozen=True):
@@ -34,9 +35,12 @@ class Round(msgspec.Struct, frozen=True):
     small_cpu: float
     large_cpu: float
     event_cpu: float
+    crowd_cpu: float
+    """As `event_cpu`, with a crowd of streams."""
     small: Answers
     large: Answers
     streamed: Streamed
+    crowd: Streamed
 
 
 class Result(msgspec.Struct):
@@ -52,7 +56,8 @@ class Result(msgspec.Struct):
     def failures(self, streams: int) -> int:
         """Return how many requests failed and streams did not come to their end."""
         refused = sum(each.small.failed + each.large.failed for each in self.rounds)
-        return refused + sum(streams - each.streamed.whole for each in self.rounds)
+        cut = sum(streams * (1 + CROWD) - each.streamed.whole - each.crowd.whole for each in self.rounds)
+        return refused + cut
 
 
 Command = Callable[[int, int], list[str]]
@@ -127,7 +132,7 @@ def at_rest(peer: Peer, streams: int) -> Result:
     read_streams(peer.stream.port, 1, _nothing)
     before = memory_bytes(peer.stream.pid)
     height: list[int] = []
-    count = streams * MEMORY_FACTOR
+    count = streams * CROWD
     read_streams(peer.stream.port, count, lambda: height.append(memory_bytes(peer.stream.pid)))
     grown = max(height, default=before) - before
     return Result(peer.name, peer.plain.start_seconds, memory / 2**20, grown / count / 2**10)
@@ -137,10 +142,15 @@ def one_round(peer: Peer, folder: Path, *, seconds: int, streams: int) -> Round:
     """Measure a peer once."""
     small_cpu, small = _answers(peer, wrk_script(folder, SIZES["small"]), seconds)
     large_cpu, large = _answers(peer, wrk_script(folder, SIZES["large"]), seconds)
+    event_cpu, streamed = _streamed(peer, streams)
+    crowd_cpu, crowd = _streamed(peer, streams * CROWD)
+    return Round(small_cpu, large_cpu, event_cpu, crowd_cpu, small, large, streamed, crowd)
+
+
+def _streamed(peer: Peer, streams: int) -> tuple[float, Streamed]:
     before = cpu_seconds(peer.stream.pid)
     streamed = read_streams(peer.stream.port, streams, _nothing)
-    event_cpu = _per(cpu_seconds(peer.stream.pid) - before, streamed.events)
-    return Round(small_cpu, large_cpu, event_cpu, small, large, streamed)
+    return _per(cpu_seconds(peer.stream.pid) - before, streamed.events), streamed
 
 
 def _answers(peer: Peer, script: Path, seconds: int) -> tuple[float, Answers]:

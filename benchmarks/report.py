@@ -22,6 +22,8 @@ class Row(msgspec.Struct, frozen=True):
     large_ratio: float
     event_cpu: float
     event_ratio: float
+    crowd_cpu: float
+    crowd_ratio: float
     requests_per_second: float
     p50: float
     p99: float
@@ -57,6 +59,8 @@ def _row(result: Result, baseline: Result, streams: int) -> Row:
         large_ratio=ratio(lambda each: each.large_cpu),
         event_cpu=middle(lambda each: each.event_cpu),
         event_ratio=ratio(lambda each: each.event_cpu),
+        crowd_cpu=middle(lambda each: each.crowd_cpu),
+        crowd_ratio=ratio(lambda each: each.crowd_cpu),
         requests_per_second=middle(lambda each: each.small.requests / each.small.seconds),
         p50=middle(lambda each: each.small.p50),
         p99=middle(lambda each: each.small.p99),
@@ -73,6 +77,7 @@ _LINES: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("CPU per request of 1 kB", lambda row: f"{row.small_cpu:.1f} µs ({row.small_ratio:.2f}x)"),
     ("CPU per request of 100 kB", lambda row: f"{row.large_cpu:.1f} µs ({row.large_ratio:.2f}x)"),
     ("CPU per event of a stream", lambda row: f"{row.event_cpu:.1f} µs ({row.event_ratio:.2f}x)"),
+    ("the same, five times the streams", lambda row: f"{row.crowd_cpu:.1f} µs ({row.crowd_ratio:.2f}x)"),
     ("requests per second (1 kB)", lambda row: f"{row.requests_per_second:.0f}"),
     ("latency, median", lambda row: f"{row.p50:.2f} ms"),
     ("latency, 99 of 100", lambda row: f"{row.p99:.2f} ms"),

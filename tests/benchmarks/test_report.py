@@ -1,6 +1,9 @@
 """The summary of a run: medians of rounds, ratios of rounds, nothing lost."""
 
+from xml.etree import ElementTree as ET
+
 import msgspec
+from benchmarks.chart import chart
 from benchmarks.load import Answers, Streamed
 from benchmarks.measure import Result, Round
 from benchmarks.report import as_json, summary, table
@@ -12,7 +15,8 @@ costs = st.floats(0.1, 1e5)
 
 def turn(cpu: float, *, failed: int = 0, whole: int = 10) -> Round:
     answers = Answers(requests=4000, failed=failed, seconds=2.0, p50=0.5, p99=1.5)
-    return Round(cpu, 2 * cpu, 3 * cpu, answers, answers, Streamed(1000, whole, 2.0, 9.0))
+    few, crowd = Streamed(1000, whole, 2.0, 9.0), Streamed(5000, 50, 2.0, 9.0)
+    return Round(cpu, 2 * cpu, 3 * cpu, 4 * cpu, answers, answers, few, crowd)
 
 
 def result(name: str, *rounds: Round) -> Result:
@@ -24,8 +28,8 @@ def test_a_ratio_compares_rounds_of_the_same_minute() -> None:
     nginx = result("nginx", turn(10), turn(100), turn(20))
     ours = result("gateway", turn(20), turn(200), turn(40))
     _, row = summary([nginx, ours], streams=10)
-    assert (row.small_ratio, row.large_ratio, row.event_ratio) == (2, 2, 2)
-    assert (row.small_cpu, row.large_cpu, row.event_cpu) == (40, 80, 120)
+    assert (row.small_ratio, row.large_ratio, row.event_ratio, row.crowd_ratio) == (2, 2, 2, 2)
+    assert (row.small_cpu, row.large_cpu, row.event_cpu, row.crowd_cpu) == (40, 80, 120, 160)
     assert row.requests_per_second == 2000
 
 
@@ -56,3 +60,13 @@ def test_the_json_holds_the_summary_and_every_round() -> None:
     assert whole["options"] == {"rounds": 2}
     assert whole["summary"][0]["small_cpu"] == 11
     assert [each["small_cpu"] for each in whole["results"][0]["rounds"]] == [10, 12]
+
+
+def test_the_chart_shows_every_ratio_of_the_peers_it_knows() -> None:
+    rows = summary([result("nginx", turn(10)), result("gateway", turn(15)), result("older", turn(99))], 10)
+    drawn = ET.fromstring(chart(rows, "2001-02-03"))
+    texts = [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts.count("1.50") == 3
+    assert texts.count("1.00") == 3
+    assert not any("9.9" in str(text) for text in texts)
+    assert "2001-02-03" in str(texts[0])
