@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint bench docs openapi lock clean
+.PHONY: help setup run test fuzz lint bench docs openapi lock clean
 
 ARGS ?=
 VENV := .venv
@@ -32,6 +32,10 @@ run: setup ## Start the gateway (ARGS: options of `inference-gateway serve`).
 test: setup ## Run every test (ARGS: options of pytest).
 	@exec $(BIN)/python -m pytest $(ARGS)
 
+fuzz: setup ## Search for bytes that the server reads wrongly, for a minute (ARGS: options of libFuzzer).
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	@exec env PYTHONPATH=tests $(BIN)/python tests/fuzz/fuzz_server.py $(ARGS)
+
 lint: setup ## Check style, format and types.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -47,15 +51,16 @@ openapi: setup ## Write openapi.yaml and its packaged twin from the types and th
 	$(BIN)/python -m inference_gateway.server.api.openapi
 
 lock: setup ## Compile the lock files anew (ARGS=--upgrade: to the newest versions allowed).
-	$(compile) --extra server -o requirements/server.txt
-	$(compile) --extra server --group dev -o requirements/dev.txt
+	$(compile) pyproject.toml --extra server -o requirements/server.txt
+	$(compile) pyproject.toml --extra server --group dev -o requirements/dev.txt
+	$(compile) --group fuzz -o requirements/fuzz.txt
 
 clean: ## Remove .venv, build results and caches.
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 compile = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-header --no-annotate $(ARGS) pyproject.toml
+	--no-header --no-annotate $(ARGS)
 
 # An environment that works is brought up to date; one that does not (its Python is gone) is made anew.
 $(STAMP): requirements/dev.txt pyproject.toml
