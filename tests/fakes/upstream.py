@@ -12,6 +12,7 @@ from typing import Any
 import uvloop
 
 from fakes.loops import PATIENCE
+from inference_gateway.server.transport.connector import Connector
 from inference_gateway.server.transport.messages import Sink, Source
 from inference_gateway.server.transport.origin import Origin
 from inference_gateway.server.transport.pool import Pool, PoolLimits
@@ -160,9 +161,11 @@ _TLS = client_context()
 
 
 @asynccontextmanager
-async def pooling(*, tls: ssl.SSLContext | None = None, **limits: Any) -> AsyncIterator[Pool]:
+async def pooling(
+    *, tls: ssl.SSLContext | None = None, connector: Connector | None = None, **limits: Any
+) -> AsyncIterator[Pool]:
     """A pool for as long as the block runs."""
-    pool = Pool(PoolLimits(**limits), tls or _TLS)
+    pool = Pool(PoolLimits(**limits), connector or Connector({"": tls or _TLS}))
     try:
         yield pool
     finally:

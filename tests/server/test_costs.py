@@ -14,6 +14,7 @@ import uvloop
 from fakes.provider import COMPLETION, chunk
 from inference_gateway.server.configuration import load
 from inference_gateway.server.serve import Server
+from inference_gateway.server.transport.connector import Connector
 from inference_gateway.server.transport.server import ServerConnection
 from inference_gateway.server.transport.upstream import UpstreamConnection
 
@@ -76,11 +77,13 @@ class Bench:
         self.client = ServerConnection(self.server._connections, self._loop)
         self.client.connection_made(self.client_wire)  # type: ignore[arg-type]  # does what is asked of it
 
-        async def connect(pool: object, connection: UpstreamConnection, *_: object, **__: object) -> None:
+        async def connect(
+            connector: object, connection: UpstreamConnection, *_: object, **__: object
+        ) -> None:
             self.upstream = connection
             connection.connection_made(self.provider_wire)  # type: ignore[arg-type]  # as above
 
-        monkeypatch.setattr(type(self.server._gateway.pool), "_open", connect)
+        monkeypatch.setattr(Connector, "open", connect)
 
     def _receive(self, data: bytes) -> None:
         self.received += data

@@ -1,7 +1,9 @@
 """`/proxy`: requests and answers as they are, with the provider's credentials and nobody else's."""
 
 import gzip
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -302,3 +304,34 @@ def test_the_built_in_provider_has_no_raw_api(start_gateway: Start) -> None:
     reply = start_gateway().request("POST", "/proxy/mock/chat/completions", b"{}")
     assert reply.status == 400
     assert "built in" in reply.json()["error"]
+
+
+def test_a_key_in_the_query_does_not_come_back_in_a_redirect(
+    start_gateway: Callable[..., FakeGateway], start_provider: Callable[..., FakeProvider], tmp_path: Path
+) -> None:
+    async def redirects(call: Call) -> None:
+        await call.respond(302, headers=[("location", call.target), ("x-other", "kept")])
+
+    provider = start_provider(redirects)
+    config = tmp_path / "gateway.yaml"
+    config.write_text(
+        json.dumps({"providers": {"own": {"url": provider.url, "auth": "query", "api_key": "s/k"}}})
+    )
+    gateway = start_gateway(config=str(config))
+    with gateway.connect() as client:
+        client.sendall(b"GET /proxy/own/x HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert provider.calls[0].target == "/v1/x?key=s%2Fk"
+    assert answer.startswith(b"HTTP/1.1 302")
+    assert b"x-other: kept" in answer
+    assert b"location" not in answer
+
+
+def test_two_content_codings_do_not_carry_a_body_past_the_rules(
+    start_gateway: Callable[..., FakeGateway], provider: FakeProvider
+) -> None:
+    gateway = start_gateway(OPENAI_API_KEY="k", OPENAI_API_URL=provider.url, DISALLOWED_MODELS="m")
+    head = b"POST /proxy/openai/x HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: 2\r\n"
+    reply = gateway.exchange(head + b"content-encoding: identity\r\ncontent-encoding: gzip\r\n\r\n{}")
+    assert reply.startswith(b"HTTP/1.1 415")
+    assert not provider.calls

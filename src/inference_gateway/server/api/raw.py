@@ -33,7 +33,7 @@ async def proxy(gateway: Gateway, request: Request) -> Response:
         length=request.body.length,
         expires_at=expiry(request),
     )
-    fields = headers.raw_answer(answer.headers)
+    fields = headers.raw_answer(answer.headers, secrets=backend.query_secrets)
     if answer.complete and request.method != "HEAD":
         return Response(answer.status, fields, await answer.read(gateway.largest_answer))
     return Response(answer.status, fields, answer, length=answer.length)
@@ -50,8 +50,8 @@ async def _body(gateway: Gateway, request: Request, provider_id: str) -> bytes |
 
 async def _checked_body(gateway: Gateway, request: Request, provider_id: str) -> bytes | None:
     """Hold a body that names a model to the rules, whatever it says of its own type."""
-    coding = request.header(b"content-encoding")
-    if coding is not None and coding.lower() != b"identity":
+    codings = {value.lower() for name, value in request.headers if name == b"content-encoding"}
+    if codings - {b"identity"}:
         raise UnsupportedMediaType(
             "the request body must not be compressed: the models served here are limited"
         )

@@ -42,6 +42,11 @@ class HTTPBackend:
         self._limit = limit
         self._wire = Wire(provider)
 
+    @property
+    def query_secrets(self) -> tuple[bytes, ...]:
+        """The key in every writing that a query may give it; empty where it goes elsewhere."""
+        return self._wire.query_secrets
+
     def infer(self, request: InferenceRequest) -> Awaitable[Answer]:
         """Send an inference request; return once the head of its answer is there."""
         path = getattr(self._provider, request.operation.endpoint)

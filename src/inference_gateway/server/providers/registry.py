@@ -46,6 +46,8 @@ class Provider(msgspec.Struct, frozen=True):
     built_in: bool = False
     """Answered inside the gateway, without a network."""
     key: Secret | None = None
+    tls_identity: str = ""
+    """Name of the TLS context for it; empty for the one that providers share."""
 
 
 ROWS = (
@@ -206,5 +208,6 @@ def _merge(row: Provider | None, given: ProviderSettings) -> Provider:
         base_url=url.rstrip("/"),
         operator_headers=given.headers,
         key=given.api_key,
+        tls_identity=given.id if given.has_own_tls else "",
         **{name: value for name, value in changes.items() if value is not None},
     )

@@ -20,10 +20,16 @@ class Wire:
     """Request heads for one provider. Holds its key: never print it."""
 
     def __init__(self, provider: Provider) -> None:
-        self.origin = Origin.of(provider.base_url)
+        self.origin = Origin.of(provider.base_url, identity=provider.tls_identity)
         path = urlsplit(provider.base_url).path
         self.base_path = quote(path, safe="/%:@!$&'()*+,;=~-._").encode("ascii")
         self._key_query = _key_query(provider)
+        self.query_secrets: tuple[bytes, ...] = ()
+        if provider.key is not None and self._key_query:
+            self.query_secrets = (
+                self._key_query.removeprefix(b"key="),
+                provider.key.reveal().encode("latin-1"),
+            )
         self._host = b"host: %b\r\n" % self.origin.authority.encode("ascii")
         self._fixed = _fixed(provider)
         self._fixed_names = frozenset(name for name, _ in self._fixed)

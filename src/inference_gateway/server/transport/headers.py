@@ -106,9 +106,15 @@ def limits_and_ids(headers: list[Header]) -> list[Header]:
     return kept
 
 
-def raw_answer(headers: list[Header]) -> list[Header]:
-    """What of a provider's answer comes back where it is relayed raw."""
+def raw_answer(headers: list[Header], *, secrets: tuple[bytes, ...] = ()) -> list[Header]:
+    """What of a provider's answer comes back where it is relayed raw.
+
+    :param secrets: the key in the writings that the query of a call may give it; a field that repeats it, as
+        the location of a redirect may, is left out.
+    """
     named = connection_options(headers)
+    if secrets:
+        headers = [h for h in headers if not any(secret in h[1] for secret in secrets)]
     kept = [
         h
         for h in headers

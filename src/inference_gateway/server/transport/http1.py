@@ -17,14 +17,19 @@ JOIN = 16 * 1024
 """Up to this size in bytes, copying a body behind its head is cheaper than a second buffer."""
 
 _STATUS_LINES = {s.value: b"HTTP/1.1 %d %b\r\n" % (s.value, s.phrase.encode("ascii")) for s in HTTPStatus}
+# Letters of a host and port in a URL. https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2
+_IN_HOST = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]"
 _NO_CONTENT = frozenset({204, 304})
 
 
-def check_version(version: str) -> None:
-    """Refuse what is not HTTP/1.0 or 1.1.
+def check_request_line(method: str, version: str) -> None:
+    """Refuse what is not HTTP/1.0 or 1.1, and to be a tunnel.
 
     :raises VersionNotSupported: another version.
+    :raises BadRequest: the method asks for a tunnel.
     """
+    if method == "CONNECT":
+        raise BadRequest("this server opens no tunnels")
     if version not in ("1.1", "1.0"):
         raise VersionNotSupported("this server speaks HTTP/1.1 and HTTP/1.0")
 
@@ -33,7 +38,7 @@ def check_framing(headers: list[Header], *, version: str) -> int | None:
     """Check what decides how long a request is and whom it is for.
 
     :returns: the body's length in bytes, 0 without a body, None when it is chunked.
-    :raises BadRequest: not exactly one `Host` in HTTP/1.1, or a length that is none.
+    :raises BadRequest: not exactly one `Host` in HTTP/1.1, not a host in it, or a length that is none.
     :raises NotImplementedHere: a transfer coding other than `chunked`.
     """
     hosts = 0
@@ -41,6 +46,8 @@ def check_framing(headers: list[Header], *, version: str) -> int | None:
     for name, value in headers:
         if name == b"host":
             hosts += 1
+            if value.translate(None, _IN_HOST):
+                raise BadRequest("the Host header is not the name of a host")
         elif name == b"content-length":
             length = _length(value)
         elif name == b"transfer-encoding":

@@ -4,7 +4,7 @@ import asyncio
 from typing import Protocol
 
 from inference_gateway.server.errors import BodyTooLarge, GatewayError
-from inference_gateway.server.transport.messages import Sink
+from inference_gateway.server.transport.messages import LOOSE, Sink, pack
 
 _UNASKED = 64 * 1024
 """Bytes of a body that are taken in before anybody asked for it."""
@@ -34,6 +34,7 @@ class IncomingBody:
         "_error",
         "_feed",
         "_limit",
+        "_packed",
         "_paused",
         "_pieces",
         "_sink",
@@ -47,6 +48,7 @@ class IncomingBody:
         self._feed = feed
         self._limit = limit
         self._pieces: list[bytes] = []
+        self._packed = 0
         self._sink: Sink | None = None
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
@@ -122,6 +124,8 @@ class IncomingBody:
             self._sink.write(data)
         else:
             self._pieces.append(data)
+            if len(self._pieces) - self._packed >= LOOSE:
+                self._packed = pack(self._pieces, self._packed)
             if self._waiter is None and self.size > _UNASKED:
                 self._feed.pause_body()
 

@@ -5,6 +5,7 @@ while it cannot take more. No task and no queue stand between the two, so that a
 one function call, and backpressure is a method call in the other direction.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
@@ -82,6 +83,16 @@ class Request:
         return self._index.get(name)
 
 
+LOOSE = 256
+"""Pieces of a body that are held one by one: a small one takes far more memory than what is in it."""
+
+
+def pack(pieces: list[bytes], packed: int) -> int:
+    """Join the loose pieces behind the first `packed` ones; return how many are packed now."""
+    pieces[packed:] = [b"".join(pieces[packed:])]
+    return packed + 1
+
+
 class RequestBody(Source, Protocol):
     """A request's body: read it whole, or start it as a source."""
 
@@ -128,6 +139,10 @@ class Response:
             self.body.close()
 
 
+_TURN = 64 * 1024
+"""Bytes that a source which never has to wait gives before everybody else has a turn."""
+
+
 class IterableSource:
     """A source of ready pieces, pulled one by one while the sink takes them."""
 
@@ -168,8 +183,12 @@ class IterableSource:
         if self._running:
             return
         self._running = True
+        given = 0
         try:
             while self._pieces is not None and not self._paused:
+                if given >= _TURN:
+                    asyncio.get_running_loop().call_soon(self._run)
+                    return
                 piece = next(self._pieces, None)
                 if piece is None:
                     self._pieces = None
@@ -177,6 +196,7 @@ class IterableSource:
                     self._sink.finish()
                 elif piece:
                     assert self._sink is not None
+                    given += len(piece)
                     self._sink.write(piece)
         finally:
             self._running = False

@@ -1,4 +1,4 @@
-"""Where a provider is: scheme, host, port and the path that its API begins at."""
+"""Where a provider is: scheme, host, port, and what connections to it are pooled by."""
 
 from urllib.parse import urlsplit
 
@@ -6,22 +6,33 @@ import msgspec
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Scheme, host and port: what connections are pooled by."""
+    """Scheme, host and port, and whose TLS context is used: what connections are pooled by."""
 
     tls: bool
     host: str
     port: int
+    identity: str = ""
+    """Name of the TLS context that its connections need; empty for the common one."""
 
     @classmethod
-    def of(cls, url: str) -> "Origin":
+    def of(cls, url: str, *, identity: str = "") -> "Origin":
         """Origin of an absolute http or https URL that settings have checked."""
         parts = urlsplit(url)
         tls = parts.scheme == "https"
         assert parts.hostname is not None
-        return cls(tls=tls, host=parts.hostname, port=parts.port or (443 if tls else 80))
+        port = parts.port or (443 if tls else 80)
+        return cls(tls=tls, host=parts.hostname, port=port, identity=identity)
 
     @property
     def authority(self) -> str:
         """Value of `Host`: the port only where it is not the scheme's own."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+        return self._bracketed if self.port == (443 if self.tls else 80) else self.address
+
+    @property
+    def address(self) -> str:
+        """Host and port, whatever the port."""
+        return f"{self._bracketed}:{self.port}"
+
+    @property
+    def _bracketed(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host

@@ -1,17 +1,14 @@
 """Kept-alive connections to providers: caps, reuse, and asking again on a stale one."""
 
 import asyncio
-import os
-import socket
-import ssl
 from collections import deque
-from math import inf
-from typing import cast
 
 import msgspec
 
-from inference_gateway.server.errors import Overloaded, UpstreamError, UpstreamTimeout
+from inference_gateway.server.errors import Overloaded
+from inference_gateway.server.transport.connector import Connector, refused_credentials, within
 from inference_gateway.server.transport.origin import Origin
+from inference_gateway.server.transport.proxies import Proxy
 from inference_gateway.server.transport.upstream import Answer, Call, ConnectionWentStale, UpstreamConnection
 
 
@@ -19,6 +16,7 @@ class PoolLimits(msgspec.Struct, frozen=True):
     """Caps and patience. Times in seconds; `inf` is no bound."""
 
     connect_timeout: float = 10.0
+    """To a connection without TLS, a proxy's part in it included; and for a free one at the cap."""
     tls_handshake_timeout: float = 10.0
     idle_timeout: float = 30.0
     max_idle: int = 1024
@@ -30,9 +28,11 @@ class PoolLimits(msgspec.Struct, frozen=True):
 class _Shelf:
     """The connections of one origin."""
 
-    __slots__ = ("idle", "open", "waiting")
+    __slots__ = ("forwarder", "idle", "open", "waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, forwarder: Proxy | None) -> None:
+        self.forwarder = forwarder
+        """The proxy at the other end, where it forwards requests."""
         self.idle: list[UpstreamConnection] = []
         self.open = 0
         self.waiting: deque[asyncio.Event] = deque()
@@ -46,9 +46,9 @@ class _Shelf:
 class Pool:
     """Sends calls, over an idle connection where there is one."""
 
-    def __init__(self, limits: PoolLimits, tls: ssl.SSLContext) -> None:
+    def __init__(self, limits: PoolLimits, connector: Connector) -> None:
         self._limits = limits
-        self._tls = tls
+        self._connector = connector
         self._shelves: dict[Origin, _Shelf] = {}
         self._connections: set[UpstreamConnection] = set()
         self._idle = 0
@@ -64,9 +64,13 @@ class Pool:
         :raises UpstreamTimeout: no answer in time.
         :raises Overloaded: no connection became free in time.
         """
+        shelf = self._shelves.get(call.origin) or self._new_shelf(call.origin)
+        proxy = shelf.forwarder
+        if proxy is not None:
+            call = msgspec.structs.replace(call, head=proxy.forwarded_head(call.head, call.origin))
         replayable = call.body is None or isinstance(call.body, bytes)
         while True:
-            connection = await self._acquire(call, reuse=replayable)
+            connection = await self._acquire(call, shelf, reuse=replayable)
             answer = connection.send(call)
             try:
                 await answer.head()
@@ -75,6 +79,9 @@ class Pool:
             except asyncio.CancelledError:
                 answer.close()
                 raise
+            if proxy is not None and answer.status == 407:
+                answer.close()
+                raise refused_credentials(proxy)
             return answer
 
     def release(self, connection: UpstreamConnection) -> None:
@@ -108,10 +115,11 @@ class Pool:
             if not connection.closed:
                 connection.transport.abort()
 
-    async def _acquire(self, call: Call, *, reuse: bool) -> UpstreamConnection:
-        shelf = self._shelves.get(call.origin)
-        if shelf is None:
-            shelf = self._shelves[call.origin] = _Shelf()
+    def _new_shelf(self, origin: Origin) -> _Shelf:
+        shelf = self._shelves[origin] = _Shelf(self._connector.forwarder(origin))
+        return shelf
+
+    async def _acquire(self, call: Call, shelf: _Shelf, *, reuse: bool) -> UpstreamConnection:
         if shelf.waiting or not self._has_room(shelf, reuse=reuse):
             await self._wait_for_turn(call, shelf, reuse=reuse)
         idle = self._take_idle(shelf) if reuse else None
@@ -142,7 +150,7 @@ class Pool:
         turn = asyncio.Event()
         shelf.waiting.append(turn)
         try:
-            async with self._patience(call, self._limits.connect_timeout):
+            async with within(self._limits.connect_timeout, call.expires_at):
                 while shelf.waiting[0] is not turn or not self._has_room(shelf, reuse=reuse):
                     turn.clear()
                     await turn.wait()
@@ -155,51 +163,17 @@ class Pool:
             shelf.wake_first()  # there may be room for the next one too
 
     async def _connect(self, call: Call, shelf: _Shelf) -> UpstreamConnection:
-        origin = call.origin
-        connection = UpstreamConnection(origin, self, asyncio.get_running_loop())
+        connection = UpstreamConnection(call.origin, self, asyncio.get_running_loop())
         shelf.open += 1
         self._connections.add(connection)
         try:
-            await self._open(connection, call)
-        except BaseException as error:
+            await self._connector.open(
+                connection,
+                connect_timeout=self._limits.connect_timeout,
+                tls_handshake_timeout=self._limits.tls_handshake_timeout,
+                expires_at=call.expires_at,
+            )
+        except BaseException:
             self.discard(connection)
-            if isinstance(error, TimeoutError):
-                raise UpstreamTimeout(f"cannot connect to {origin.authority} in time") from None
-            if isinstance(error, OSError):
-                raise UpstreamError(f"cannot connect to {origin.authority}: {_reason(error)}") from error
             raise
         return connection
-
-    async def _open(self, connection: UpstreamConnection, call: Call) -> None:
-        loop, origin = asyncio.get_running_loop(), connection.origin
-        async with self._patience(call, self._limits.connect_timeout):
-            await loop.create_connection(lambda: connection, origin.host, origin.port)
-        if not origin.tls:
-            return
-        raw = connection.transport
-        try:
-            async with self._patience(call, self._limits.tls_handshake_timeout):
-                secured = await loop.start_tls(raw, connection, self._tls, server_hostname=origin.host)
-        except BaseException:
-            raw.abort()
-            raise
-        connection.secure(cast("asyncio.Transport", secured))  # a transport of uvloop's own kind
-
-    def _patience(self, call: Call, limit: float) -> asyncio.Timeout:
-        deadline = min(asyncio.get_running_loop().time() + limit, call.expires_at)
-        return asyncio.timeout_at(None if deadline == inf else deadline)
-
-
-def _reason(error: OSError) -> str:
-    """What went wrong, in the system's words and without addresses."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason}"
-    if isinstance(error, socket.gaierror):
-        return "its name cannot be resolved"
-    if error.errno is not None:
-        return os.strerror(error.errno).lower()
-    if isinstance(error, ConnectionError):  # without a number it is the loop's own
-        return "the connection was closed during the TLS handshake"
-    return "none of its addresses can be reached"

@@ -15,7 +15,7 @@ import msgspec
 from inference_gateway.server.errors import GatewayError, UpstreamError, UpstreamTimeout
 from inference_gateway.server.transport import http1
 from inference_gateway.server.transport.deadline import Deadline
-from inference_gateway.server.transport.messages import Header, Sink, Source, index
+from inference_gateway.server.transport.messages import LOOSE, Header, Sink, Source, index, pack
 from inference_gateway.server.transport.origin import Origin
 
 logger = logging.getLogger("inference_gateway.transport")
@@ -84,6 +84,7 @@ class Answer:
     __slots__ = (
         "_connection",
         "_index",
+        "_packed",
         "_pieces",
         "_reading",
         "_sink",
@@ -101,6 +102,7 @@ class Answer:
     def __init__(self, connection: "UpstreamConnection") -> None:
         self._connection = connection
         self._pieces: list[bytes] = []
+        self._packed = 0
         self._size = 0
         self._sink: Sink | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -218,6 +220,8 @@ class Answer:
                 self.close()
             return
         self._pieces.append(data)
+        if len(self._pieces) - self._packed >= LOOSE:
+            self._packed = pack(self._pieces, self._packed)
         if self._reading:
             self._wake()
         elif self._size > _UNASKED:
