@@ -38,6 +38,11 @@ FLOORS = {
     "server.app": 5,
     "server.asgi": 5,
     "server.serve": 5,
+    "server.launch": 5,
+    "server.supervisor": 5,
+    "server.listening": 5,
+    "server.processors": 5,
+    "server.systemd": 5,
     "server.cli": 5,
     "server.__main__": 5,
 }

@@ -96,10 +96,6 @@ def test_anchors_and_a_byte_order_mark_are_fine() -> None:
         ("mcp: {enabeld: true}", "gateway.yaml:1: mcp: 'enabeld' is not a setting; did you mean enabled?"),
         ("auth: true", "gateway.yaml:1: auth: not a section; give `name: value` lines"),
         ("enable_images: true", "gateway.yaml:1: enable_images: the Images API is not part of this version"),
-        (
-            "server: {tls_cert_path: a.pem}",
-            "gateway.yaml:1: server.tls_cert_path: TLS towards clients is not",
-        ),
         ("client: {compat: official-sdks}", "gateway.yaml:1: client.compat: rewriting relayed answers"),
         ("\x07", "gateway.yaml:1: not YAML: it has a character or a number that YAML does not allow"),
         ('a: "\\U7fffffff"', "gateway.yaml:1: not YAML: it has a character or a number"),

@@ -12,16 +12,32 @@ import msgspec
 from inference_gateway._version import __version__
 from inference_gateway.server import settings_reference
 from inference_gateway.server.api.gateway import Gateway, build
-from inference_gateway.server.configuration import Loaded, SettingsError, load_process_settings
+from inference_gateway.server.configuration import (
+    Loaded,
+    SettingsError,
+    load_process_settings,
+    process_service_manager,
+)
+from inference_gateway.server.configuration.addresses import Refused
+from inference_gateway.server.configuration.values import workers
 from inference_gateway.server.errors import GatewayError
-from inference_gateway.server.serve import CannotServe, Server, open_pool, run
-from inference_gateway.server.settings import MOCK_PROVIDER
+from inference_gateway.server.launch import launch
+from inference_gateway.server.listening import CannotServe
+from inference_gateway.server.serve import certificates, open_pool
+from inference_gateway.server.settings import Settings
 
 T = TypeVar("T")
 
 logger = logging.getLogger("inference_gateway")
 
 _config = click.option("--config", metavar="FILE", help="YAML file with settings.")
+
+
+def _read_workers(context: click.Context, parameter: click.Parameter, text: str | None) -> int | str | None:
+    try:
+        return None if text is None else workers(text)
+    except Refused as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.group(help="One server in front of every LLM provider, behind one OpenAI-compatible API.")
@@ -35,18 +51,30 @@ def cli() -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port; wins over SERVER_PORT. 0 takes a free one."
 )
+@click.option(
+    "--workers",
+    metavar="N",
+    callback=_read_workers,
+    help="Processes, or `auto` for one per processor; wins over SERVER_WORKERS.",
+)
 @_config
-def serve(host: str | None, port: int | None, config: str | None) -> None:
+def serve(config: str | None, **options: str | int | None) -> None:
     """Start the gateway."""
-    loaded = _load(config)
-    given = loaded.settings
-    changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    given = msgspec.structs.replace(given, server=msgspec.structs.replace(given.server, **changes))
-    _log(given.log_level)
-    for warning in loaded.warnings:
-        logger.warning("%s", warning)
+    # A blank option is as good as none: it must not turn into every address.
+    given = {name: value for name, value in options.items() if value not in (None, "")}
+
+    def load() -> Settings:
+        loaded = load_process_settings(config)
+        server = msgspec.structs.replace(loaded.settings.server, **given)
+        _log(loaded.settings.log_level)
+        for warning in loaded.warnings:
+            logger.warning("%s", warning)
+        return msgspec.structs.replace(loaded.settings, server=server)
+
     try:
-        run(given, lambda server: _announce(server, given.server.host))
+        sys.exit(launch(load, process_service_manager()))
+    except SettingsError as error:
+        _fail(str(error), code=2)
     except CannotServe as error:
         _fail(str(error), code=error.exit_code)
 
@@ -60,6 +88,10 @@ def check(offline: bool, config: str | None) -> None:
     click.echo(settings_reference.table(loaded), nl=False)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
+    try:
+        certificates(loaded.settings.server)
+    except CannotServe as error:
+        _fail(str(error), code=error.exit_code)
     if offline:
         return
     click.echo()
@@ -104,16 +136,10 @@ def _log(level: str) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
+    # A reload may bring another level.
+    logging.getLogger().setLevel(level.upper())
     # The loop's own debug lines say nothing of the gateway.
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-
-
-def _announce(server: Server, host: str) -> None:
-    where = f"[{host}]" if ":" in host else host
-    logger.info("inference-gateway %s listens on http://%s:%d", __version__, where, server.port)
-    logger.info("providers: %s", ", ".join(server.providers) or "none")
-    if server.providers == (MOCK_PROVIDER,):
-        logger.info("no provider is configured: the built-in one answers to the model 'mock/echo'")
 
 
 def _with_gateway(loaded: Loaded, work: Callable[[Gateway], Awaitable[T]]) -> T:

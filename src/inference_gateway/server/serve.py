@@ -4,90 +4,137 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import inf
 from pathlib import Path
 
+import msgspec
 import uvloop
 
 from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.api.gateway import Gateway, build
 from inference_gateway.server.app import Application
 from inference_gateway.server.errors import Overloaded
-from inference_gateway.server.settings import ServerSettings, Settings
+from inference_gateway.server.listening import BACKLOG, CannotServe, Listeners, open_listeners
+from inference_gateway.server.settings import ClientSettings, ProviderSettings, ServerSettings, Settings
+from inference_gateway.server.transport.connector import Connector
+from inference_gateway.server.transport.inbound_tls import (
+    Certificates,
+    TLSConnection,
+    TLSFiles,
+    UnusableAuthorities,
+    UnusableCertificate,
+)
 from inference_gateway.server.transport.pool import Pool, PoolLimits
+from inference_gateway.server.transport.proxies import Proxies, Proxy
 from inference_gateway.server.transport.server import Connections, Limits, ServerConnection
-from inference_gateway.server.transport.tls import client_context
+from inference_gateway.server.transport.tls import ClientCertificate, client_context, identify, trust
 
 logger = logging.getLogger("inference_gateway.serve")
 
-_BACKLOG = 4096
 _LAST_WORDS = 1.0
 """Seconds that the last bytes of interrupted answers have to leave."""
-
-
-class CannotServe(Exception):
-    """Start-up failed for a reason that the operator can mend; the message says which."""
-
-    def __init__(self, message: str, *, exit_code: int = 1) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+_RENEWAL_CHECK = 30.0
+"""Seconds between two looks at whether the TLS files were renewed."""
 
 
 class Server:
     """One gateway on one port.
 
-    :raises CannotServe: the certificates to trust cannot be read.
+    :param listeners: what it listens on; without any, it opens what the settings say.
+    :raises CannotServe: the certificates to show or to trust cannot be read.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, listeners: Listeners = ()) -> None:
         self._settings = settings
         self._gateway: Gateway = build(settings, open_pool(settings))
         cors = CORS(settings.server.cors_origins) if settings.server.cors_origins else None
         application = Application(self._gateway, cors)
         self._connections = Connections(application, application.reject, _limits(settings.server))
-        self._listener: asyncio.Server | None = None
+        self._certificates = certificates(settings.server)
+        self._renewal: asyncio.TimerHandle | None = None
+        self._listeners = listeners
+        self._accepting: list[asyncio.Server] = []
 
     @property
     def port(self) -> int:
         """The port that it listens on."""
-        assert self._listener is not None
-        port: int = self._listener.sockets[0].getsockname()[1]
+        port: int = self._listeners[0].getsockname()[1]
         return port
-
-    @property
-    def providers(self) -> tuple[str, ...]:
-        """Ids of the providers that can be asked."""
-        return tuple(self._gateway.registry.configured)
 
     async def start(self) -> None:
         """Listen.
 
         :raises CannotServe: the address cannot be listened on.
         """
-        loop = asyncio.get_running_loop()
-        host, port = self._settings.server.host, self._settings.server.port
-        try:
-            self._listener = await loop.create_server(
-                lambda: ServerConnection(self._connections, loop), host, port, backlog=_BACKLOG
-            )
-        except OSError as error:
-            raise CannotServe(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+        server = self._settings.server
+        if not self._listeners:
+            [self._listeners] = open_listeners(server.host, server.port)
+        for listener in self._listeners:
+            self._accepting.append(await self._accept(listener))
+        self._watch_certificates()
+
+    def reload_certificates(self) -> None:
+        """Read the TLS files anew, for connections to come."""
+        if self._certificates is None:
+            logger.warning("nothing to reload: of one process, only the TLS files can be read anew")
+        else:
+            self._certificates.reload()
+
+    async def retire(self) -> None:
+        """Take no more connections, and wait until those there are have closed, however long that is."""
+        await self._turn_away()
+        for connection in list(self._connections.open):
+            connection.drain_gently()
+        if self._connections.open:
+            await self._connections.none_open.wait()
 
     async def stop(self) -> None:
         """Take no more requests, let those under way end until the deadline, then end them with an error."""
         self._gateway.ready = False
-        self._connections.draining = True
-        if self._listener is not None:
-            self._listener.close()
+        await self._turn_away()
         try:
             await self._drain()
         finally:
             for connection in list(self._connections.open):
                 connection.abort()
             await self._gateway.close()
+
+    async def _accept(self, listener: socket.socket) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        if listener.family == socket.AF_UNIX:
+            return await loop.create_unix_server(self._connect, sock=listener)
+        return await loop.create_server(self._connect, sock=listener, backlog=BACKLOG)
+
+    def _connect(self) -> asyncio.Protocol:
+        loop = asyncio.get_running_loop()
+        if self._certificates is None:
+            return ServerConnection(self._connections, loop)
+        return TLSConnection(
+            self._connections,
+            lambda: ServerConnection(self._connections, loop),
+            loop,
+            context=self._certificates.context,
+            patience=self._settings.server.tls_handshake_timeout,
+        )
+
+    def _watch_certificates(self) -> None:
+        if self._certificates is not None:
+            self._certificates.refresh()
+            self._renewal = asyncio.get_running_loop().call_later(_RENEWAL_CHECK, self._watch_certificates)
+
+    async def _turn_away(self) -> None:
+        self._connections.draining = True
+        if self._renewal is not None:
+            self._renewal.cancel()
+        for accepting in self._accepting:
+            accepting.close()
+        # What was accepted last is counted when the loop comes round to it: it is not to be lost.
+        await asyncio.sleep(0)
 
     async def _drain(self) -> None:
         for connection in list(self._connections.open):
@@ -108,52 +155,122 @@ class Server:
         return not self._connections.open
 
 
-def run(settings: Settings, started: Callable[[Server], None]) -> None:
-    """Serve until SIGTERM or SIGINT; a second signal ends it at once.
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process that serves tells others, and whom it depends on."""
 
-    :param started: called once the port is open.
+    started: Callable[[], None]
+    """Called once the port is open."""
+    stopping: Callable[[], None]
+    """Called when the end begins."""
+    supervisor: int | None = None
+    """File descriptor that ends with the process that supervises this one, if one does."""
+
+
+def run(settings: Settings, listeners: Listeners, surroundings: Surroundings) -> None:
+    """Serve until told to stop.
+
+    SIGTERM lets requests under way end until the deadline, a second one ends them at once. Alone, SIGINT
+    does the same, and SIGHUP reads the TLS files anew. Under a supervisor, those two are the supervisor's,
+    and SIGQUIT lets requests take as long as they need.
+
     :raises CannotServe: it could not begin.
     """
+    if os.getpid() == 1 and surroundings.supervisor is None:
+        # Whoever loses its parent in a container becomes a child of process 1: leave no zombies.
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, started))
+        runner.run(_serve(settings, listeners, surroundings))
 
 
-async def _serve(settings: Settings, started: Callable[[Server], None]) -> None:
-    loop, this = asyncio.get_running_loop(), asyncio.current_task()
-    stopping = asyncio.Event()
+class _Orders:
+    """What signals, and the end of the supervisor, ask of this process."""
 
-    def on_signal() -> None:
-        if stopping.is_set() and this is not None:
-            this.cancel()  # asked twice: no more patience
-        stopping.set()
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.given = asyncio.Event()
+        self.terminated = False
+        self._loop = loop
+        self._task = asyncio.current_task()
+        self._patience = asyncio.timeout(None)
+        self._is_retiring = False
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    server = Server(settings)
+    def heed(self, server: "Server", supervisor: int | None) -> None:
+        """Listen to them."""
+        self._loop.add_signal_handler(signal.SIGTERM, self._terminate)
+        if supervisor is None:
+            self._loop.add_signal_handler(signal.SIGINT, self._terminate)
+            self._loop.add_signal_handler(signal.SIGHUP, server.reload_certificates)
+        else:
+            self._loop.add_signal_handler(signal.SIGQUIT, self.given.set)
+            self._loop.add_reader(supervisor, self._lose, supervisor)
+
+    async def retire(self, server: "Server") -> None:
+        """Serve what is under way to its end, or until told to terminate."""
+        self._is_retiring = True
+        with contextlib.suppress(TimeoutError):
+            async with self._patience:
+                await server.retire()
+        self._is_retiring = False
+
+    def _terminate(self) -> None:
+        if self.terminated and self._task is not None:
+            self._task.cancel()  # asked twice: no more patience
+        self.terminated = True
+        self.given.set()
+        if self._is_retiring:
+            self._patience.reschedule(self._loop.time())
+
+    def _lose(self, supervisor: int) -> None:
+        self._loop.remove_reader(supervisor)
+        logger.error("the supervisor is gone")
+        self._terminate()
+
+
+async def _serve(settings: Settings, listeners: Listeners, surroundings: Surroundings) -> None:
+    orders = _Orders(asyncio.get_running_loop())
+    server = Server(settings, listeners)
+    orders.heed(server, surroundings.supervisor)
     await server.start()
-    started(server)
+    surroundings.started()
     # What lives as long as the process need not be looked at by every collection.
     gc.collect()
     gc.freeze()
-    await stopping.wait()
-    logger.info("shutting down")
+    await orders.given.wait()
     with contextlib.suppress(asyncio.CancelledError):
+        if not orders.terminated:
+            await orders.retire(server)
+        logger.info("shutting down")
+        surroundings.stopping()
         await server.stop()
+
+
+def certificates(server: ServerSettings) -> Certificates | None:
+    """Read the certificate to show to clients; None where they are to speak plain HTTP.
+
+    :raises CannotServe: the TLS files cannot be used.
+    """
+    if server.tls_cert_path is None or server.tls_key_path is None:
+        return None
+    authorities = server.tls_client_ca_path
+    files = TLSFiles(
+        certificate=Path(server.tls_cert_path),
+        key=Path(server.tls_key_path),
+        client_authorities=Path(authorities) if authorities else None,
+        minimum=server.tls_min_version,
+    )
+    try:
+        return Certificates(files)
+    except UnusableCertificate as error:
+        raise CannotServe(f"SERVER_TLS_CERT_PATH, SERVER_TLS_KEY_PATH: {error}", exit_code=2) from error
+    except UnusableAuthorities as error:
+        raise CannotServe(f"SERVER_TLS_CLIENT_CA_PATH: {error}", exit_code=2) from error
 
 
 def open_pool(settings: Settings) -> Pool:
     """Pool of connections to providers. Opens none.
 
-    :raises CannotServe: the certificates to trust cannot be read.
+    :raises CannotServe: certificates or keys cannot be used.
     """
     client = settings.client
-    try:
-        tls = client_context(
-            ca_file=Path(client.ca_file) if client.ca_file else None, minimum=client.tls_min_version
-        )
-    except (OSError, ssl.SSLError) as error:
-        problem = f"SSL_CERT_FILE: {client.ca_file} cannot be read as PEM certificates: {error}"
-        raise CannotServe(problem, exit_code=2) from error
     limits = PoolLimits(
         connect_timeout=client.connect_timeout or inf,
         tls_handshake_timeout=client.tls_handshake_timeout or inf,
@@ -162,7 +279,54 @@ def open_pool(settings: Settings) -> Pool:
         max_idle_per_origin=client.max_idle_conns_per_host,
         max_per_origin=client.max_conns_per_host,
     )
-    return Pool(limits, tls)
+    contexts = {"": _common_context(client)}
+    for provider in settings.providers.values():
+        if provider.has_own_tls:
+            contexts[provider.id] = _own_context(client, provider)
+    return Pool(limits, Connector(contexts, proxies=_proxies(client)))
+
+
+def _common_context(client: ClientSettings) -> ssl.SSLContext:
+    with _usable("SSL_CERT_FILE", client.ca_file):
+        return client_context(
+            ca_file=Path(client.ca_file) if client.ca_file else None, minimum=client.tls_min_version
+        )
+
+
+def _own_context(client: ClientSettings, provider: ProviderSettings) -> ssl.SSLContext:
+    context, place = _common_context(client), f"providers.{provider.id}"
+    certificate, key = provider.client_cert_path, provider.client_key_path
+    if provider.ca_path is not None:
+        with _usable(f"{place}.ca_path", provider.ca_path):
+            trust(context, Path(provider.ca_path))
+    if certificate is not None:
+        with _usable(f"{place}.client_cert_path", certificate):
+            identify(context, ClientCertificate(Path(certificate), Path(key) if key else None))
+    elif key is not None:
+        raise CannotServe(f"{place}.client_key_path: there is no client_cert_path beside it", exit_code=2)
+    return context
+
+
+@contextlib.contextmanager
+def _usable(setting: str, path: str | None) -> Iterator[None]:
+    """Name the setting whose file is not what it should be."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise CannotServe(f"{setting}: {path} cannot be used: {error}", exit_code=2) from error
+
+
+def _proxies(client: ClientSettings) -> Proxies:
+    http, https = client.http_proxy or client.all_proxy, client.https_proxy or client.all_proxy
+    proxies = Proxies(
+        Proxy.of(http.reveal()) if http else None,
+        Proxy.of(https.reveal()) if https else None,
+        client.no_proxy,
+    )
+    if http or https:
+        for entry in proxies.unread:
+            logger.warning("NO_PROXY: %r is no host, domain, address or network: ignored", entry)
+    return proxies
 
 
 def _limits(server: ServerSettings) -> Limits:

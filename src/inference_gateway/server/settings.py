@@ -14,6 +14,9 @@ from msgspec import Meta
 MASK: Final = "********"
 """What is shown in place of a secret."""
 
+MOST_WORKERS: Final = 1024
+"""The most processes that one port is served by."""
+
 LONGEST: Final = 100 * 365 * 86_400.0
 """The longest duration taken, in seconds: a hundred years."""
 
@@ -70,6 +73,39 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Address to listen on; 0.0.0.0 is every interface.", extra={"kind": "host"}),
     ] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes any free one.")] = 8080
+    workers: Annotated[
+        Annotated[int, Meta(ge=1, le=MOST_WORKERS)] | Literal["auto"],
+        Meta(
+            description="Processes that serve the port: a number, or `auto` for one per processor that "
+            "may be used.",
+            extra={"kind": "workers"},
+        ),
+    ] = 1
+    tls_cert_path: Annotated[
+        str | None,
+        Meta(
+            description="PEM file of the certificate shown to clients, the chain behind it; with the key, "
+            "the port speaks TLS only.",
+            extra={"kind": "file"},
+        ),
+    ] = None
+    tls_key_path: Annotated[
+        str | None,
+        Meta(description="PEM file of the certificate's key, without a password.", extra={"kind": "file"}),
+    ] = None
+    tls_min_version: Annotated[
+        Literal["TLS12", "TLS13"], Meta(description="Oldest TLS version spoken with clients.")
+    ] = "TLS12"
+    tls_client_ca_path: Annotated[
+        str | None,
+        Meta(
+            description="PEM file of authorities; a client must then show a certificate of one of them.",
+            extra={"kind": "file"},
+        ),
+    ] = None
+    tls_handshake_timeout: Annotated[
+        Timeout, Meta(description="Time a client has for the TLS handshake; 0 is no bound.")
+    ] = 10.0
     read_timeout: Annotated[
         Timeout, Meta(description="Time a client has to send its request; 0 is no bound.")
     ] = 30.0
@@ -147,10 +183,39 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: Annotated[
         str | None,
         Meta(
-            description="PEM file of the certificate authorities to trust instead of the system's own.",
+            description="PEM file of certificate authorities to trust beside the system's own.",
             extra={"kind": "file", "variable": "SSL_CERT_FILE"},
         ),
     ] = None
+    http_proxy: Annotated[
+        Secret | None,
+        Meta(
+            description="Proxy for providers with an http URL, as `http://user:password@host:port`.",
+            extra={"kind": "proxy", "variable": "HTTP_PROXY"},
+        ),
+    ] = None
+    https_proxy: Annotated[
+        Secret | None,
+        Meta(
+            description="Proxy for providers with an https URL, written likewise.",
+            extra={"kind": "proxy", "variable": "HTTPS_PROXY"},
+        ),
+    ] = None
+    all_proxy: Annotated[
+        Secret | None,
+        Meta(
+            description="Proxy where the scheme has none of its own.",
+            extra={"kind": "proxy", "variable": "ALL_PROXY"},
+        ),
+    ] = None
+    no_proxy: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Comma list of hosts, domains, addresses and networks reached without a proxy, "
+            "or `*` for all; loopback always is.",
+            extra={"kind": "exceptions", "variable": "NO_PROXY"},
+        ),
+    ] = ()
 
 
 class ModelsSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,6 +279,29 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_format: Annotated[
         bool | None, Meta(description="Whether the provider understands `reasoning_format`.")
     ] = None
+    client_cert_path: Annotated[
+        str | None,
+        Meta(description="PEM certificate that the gateway shows this provider.", extra={"kind": "file"}),
+    ] = None
+    client_key_path: Annotated[
+        str | None,
+        Meta(
+            description="PEM key of `client_cert_path`, without a passphrase, where it is not in that file.",
+            extra={"kind": "file"},
+        ),
+    ] = None
+    ca_path: Annotated[
+        str | None,
+        Meta(
+            description="PEM file of certificate authorities to trust for this provider, beside the others.",
+            extra={"kind": "file"},
+        ),
+    ] = None
+
+    @property
+    def has_own_tls(self) -> bool:
+        """Whether TLS with it differs from TLS with the others."""
+        return bool(self.client_cert_path or self.client_key_path or self.ca_path)
 
 
 # The provider registry has one row for each.
@@ -348,7 +436,6 @@ MISSING_FEATURES: Final = (
     MissingFeature("the Images API", ("ENABLE_IMAGES",)),
     MissingFeature("A2A", ("A2A_ENABLED", "A2A_EXPOSE")),
     MissingFeature("rewriting relayed answers for official SDKs", ("CLIENT_COMPAT",), off=""),
-    MissingFeature("TLS towards clients", ("SERVER_TLS_CERT_PATH", "SERVER_TLS_KEY_PATH"), off=""),
     MissingFeature(
         "asking providers for compressed answers to inference requests",
         ("CLIENT_DISABLE_COMPRESSION",),
@@ -383,6 +470,11 @@ DEPRECATED: Final[Mapping[str, str]] = {
     "A2A_ENABLE": "A2A_ENABLED",
 }
 """Old name of a variable to the name that took its place."""
+
+OTHER_SPELLINGS: Final[Mapping[str, str]] = {
+    name.lower(): name for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+}
+"""A name as good as another."""
 
 CREDENTIAL_HEADERS: Final = frozenset({"authorization", "cookie", "x-api-key", "api-key", "x-goog-api-key"})
 """Request headers that say who the client is: they are for the gateway."""

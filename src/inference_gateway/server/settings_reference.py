@@ -52,6 +52,8 @@ An empty variable counts as unset. Everything that is wrong is reported at once,
 gateway does not start: an unknown or repeated key in the YAML file is an error, a variable that looks like a
 misspelt setting is a warning. Files larger than 1 MiB are refused.
 
+Proxies, certificate authorities and client certificates have [a page of their own](networking.md).
+
 ## Values
 
 | kind | examples |
@@ -135,6 +137,7 @@ _TAKES: Final = {
     "variable": "name of a variable, in capitals",
     "account": "letters, digits, `-`, `_`",
     "path": "path that begins with `/`",
+    "file": "name of a file",
     "map": "`name: value` lines",
 }
 

@@ -8,5 +8,15 @@ from inference_gateway.server.configuration.loading import (
     load_process_settings,
 )
 from inference_gateway.server.configuration.report import SettingsError
+from inference_gateway.server.configuration.systemd import ServiceManager, process_service_manager
 
-__all__ = ["Loaded", "Row", "SettingsError", "effective", "load", "load_process_settings"]
+__all__ = [
+    "Loaded",
+    "Row",
+    "ServiceManager",
+    "SettingsError",
+    "effective",
+    "load",
+    "load_process_settings",
+    "process_service_manager",
+]

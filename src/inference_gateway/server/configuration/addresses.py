@@ -1,4 +1,4 @@
-"""URLs of providers and origins of web pages, checked. No message shows the text: it may hold a key."""
+"""URLs of providers and proxies, and web origins, checked. No message shows the text: it may hold a key."""
 
 import ipaddress
 import re
@@ -9,6 +9,7 @@ _VISIBLE: Final = re.compile(r"[!-~]+")
 _NETLOC: Final = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?)(?::(?P<port>[0-9]{1,5}))?"
 )
+_USERINFO: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})+")
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -66,3 +67,23 @@ def origin(text: str) -> str:
         )
     netloc = parts.netloc.lower()
     return f"{parts.scheme}://{netloc.removesuffix(f':{_PORTS[parts.scheme]}')}"
+
+
+def proxy(text: str) -> str:
+    """Check a proxy's URL and write it whole: with its scheme, without a slash at its end.
+
+    :raises Refused: it is not http or https, lacks a host, or has a path, query or fragment.
+    """
+    url = text if "://" in text else f"http://{text}"
+    scheme, _, rest = url.partition("://")
+    if scheme.lower().startswith("socks"):
+        raise Refused(
+            "SOCKS proxies are not part of this version; give one that begins with http:// or https://"
+        )
+    userinfo, at, netloc = rest.rpartition("@")
+    if at and not _USERINFO.fullmatch(userinfo):
+        raise Refused("the proxy's user or password has a character that is to be percent-encoded")
+    parts = _split(f"{scheme}://{netloc}")
+    if parts.path.strip("/"):
+        raise Refused("a proxy's URL has no path; give one such as http://host:3128")
+    return f"{parts.scheme}://{userinfo}{at}{parts.netloc}"

@@ -81,6 +81,7 @@ def load(*, environ: Mapping[str, str], config: str | None = None, dotenv: str |
         _check_off(feature, variables, document, report)
     reader = _SettingsReader(variables, document, report)
     settings = reader.read()
+    _check_tls(reader.sources, report)
     if report.problems:
         raise SettingsError(tuple(report.problems))
     return Loaded(settings=settings, warnings=tuple(report.warnings), sources=reader.sources)
@@ -142,6 +143,17 @@ def _check_off(
             ways = f"leave it unset or {off}"
             report.refuse(given, f"{feature.title} is not part of this version; {ways}")
             return
+
+
+def _check_tls(sources: Mapping[str, str], report: Report) -> None:
+    """Report a certificate without its key or the other way round, and authorities without either."""
+    certificate, key = "SERVER_TLS_CERT_PATH", "SERVER_TLS_KEY_PATH"
+    given = [name for name in (certificate, key) if sources[name] != DEFAULT]
+    if len(given) == 1:
+        report.problem(sources[given[0]], f"{certificate} and {key} go together; give both or neither")
+    authorities = "SERVER_TLS_CLIENT_CA_PATH"
+    if sources[authorities] != DEFAULT and not given:
+        report.problem(sources[authorities], f"{authorities}: needs {certificate} and {key} as well")
 
 
 def _is_on(feature: MissingFeature, given: Given) -> bool:

@@ -4,16 +4,17 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
-from inference_gateway.server.configuration.addresses import Refused, base_url, origin
+from inference_gateway.server.configuration.addresses import Refused, base_url, origin, proxy
 from inference_gateway.server.configuration.catalogue import Field
 from inference_gateway.server.settings import (
     CONNECTION_HEADER_PREFIXES,
     CONNECTION_HEADERS,
     CREDENTIAL_HEADERS,
+    MOST_WORKERS,
     Secret,
 )
 
@@ -70,6 +71,19 @@ def integer(text: str) -> int:
     if len(text) > 100 or not _INTEGER.fullmatch(text):
         raise Refused(f"{_shown(text)} is not a whole number")
     return int(text, 0)
+
+
+def workers(text: str) -> int | Literal["auto"]:
+    """Read a number of processes, or `auto`.
+
+    :raises Refused: it is neither, or out of bounds.
+    """
+    if text.lower() == "auto":
+        return "auto"
+    number = integer(text)
+    if not 1 <= number <= MOST_WORKERS:
+        raise Refused(f"{_shown(text)} is out of bounds; give 1 to {MOST_WORKERS}, or auto")
+    return number
 
 
 def duration(text: str) -> float:
@@ -202,11 +216,18 @@ def _origins(raw: Raw) -> tuple[str, ...]:
     return tuple(dict.fromkeys(origin(item) for item in items))
 
 
+def _exceptions(raw: Raw) -> tuple[str, ...]:
+    # Lists for other programs may have blanks between their items, commas or not.
+    items = [item for part in _items(raw) for item in part.split()]
+    return tuple(dict.fromkeys(_line(item) for item in items))
+
+
 _TEXTS: Final[Mapping[str, Callable[[str], object]]] = {
     "text": _line,
     "switch": switch,
     "integer": integer,
     "size": integer,
+    "workers": workers,
     "duration": duration,
     "timeout": lambda text: duration(text) or None,
     "host": _host,
@@ -214,6 +235,7 @@ _TEXTS: Final[Mapping[str, Callable[[str], object]]] = {
     "file": _file,
     "path": _path,
     "url": base_url,
+    "proxy": lambda text: Secret(proxy(text)),
     "variable": _variable,
     "account": _account,
 }
@@ -221,6 +243,7 @@ _LISTS: Final[Mapping[str, Callable[[Raw], object]]] = {
     "names": _names,
     "headers": _headers,
     "origins": _origins,
+    "exceptions": _exceptions,
 }
 
 

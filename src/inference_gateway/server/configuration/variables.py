@@ -11,7 +11,7 @@ from dotenv.parser import Binding, parse_stream
 from inference_gateway.server.configuration.catalogue import VARIABLES
 from inference_gateway.server.configuration.report import Given, Report, nearest
 from inference_gateway.server.configuration.values import same
-from inference_gateway.server.settings import DEPRECATED
+from inference_gateway.server.settings import DEPRECATED, OTHER_SPELLINGS
 
 Variables = dict[str, Given]
 
@@ -25,7 +25,12 @@ _PREFIXES: Final = frozenset(name.partition("_")[0] for name in VARIABLES)
 
 def from_environment(environ: Mapping[str, str], report: Report) -> Variables:
     """Take what the environment says; a blank variable counts as unset."""
-    return _named(((name, text, "environment") for name, text in environ.items()), report)
+    named = environ.items()
+    if environ.get("REQUEST_METHOD") and environ.get("HTTP_PROXY"):
+        # https://httpoxy.org
+        report.warn("environment", "HTTP_PROXY is ignored: under CGI it may be a client's Proxy header")
+        named = {name: text for name, text in named if name != "HTTP_PROXY"}.items()
+    return _named(((name, text, "environment") for name, text in named), report)
 
 
 def from_dotenv(path: str, report: Report) -> Variables:
@@ -69,18 +74,22 @@ def _named(found: Iterable[tuple[str, str, str]], report: Report) -> Variables:
     given = {name: Given(text.strip(), where, name) for name, text, where in found if text.strip()}
     for old, new in DEPRECATED.items():
         if old in given:
-            _rename(given, old, new, report)
+            report.warn(given[old].where, f"{old} is an old name of {new}; use the new one")
+            _unite(given, old, new, report)
+    for other, usual in OTHER_SPELLINGS.items():
+        if other in given:
+            _unite(given, other, usual, report)
     return given
 
 
-def _rename(given: Variables, old: str, new: str, report: Report) -> None:
-    one, other = given[old], given.get(new)
-    report.warn(one.where, f"{old} is an old name of {new}; use the new one")
+def _unite(given: Variables, name: str, usual: str, report: Report) -> None:
+    """Read one name as another; both must not say different things."""
+    one, other = given[name], given.get(usual)
     if other is None:
-        given[new] = one
+        given[usual] = one
     elif not same(str(one.text), str(other.text)):
         report.problem(
-            one.where, f"{old} and {other.name} are two names of one setting and differ; keep {new}"
+            one.where, f"{name} and {other.name} are two names of one setting and differ; keep {usual}"
         )
 
 

@@ -14,7 +14,7 @@ import termios
 from collections import deque
 from collections.abc import Awaitable, Callable
 from math import inf
-from typing import cast
+from typing import Protocol, cast
 
 import httptools
 import msgspec
@@ -32,6 +32,7 @@ from inference_gateway.server.transport.deadline import Deadline
 from inference_gateway.server.transport.exchange import Exchange
 from inference_gateway.server.transport.incoming import IncomingBody
 from inference_gateway.server.transport.messages import Header, Request, Response
+from inference_gateway.server.transport.secured import SecuredTransport
 
 Application = Callable[[Request], Awaitable[Response]]
 
@@ -63,6 +64,22 @@ class Limits(msgspec.Struct, frozen=True):
     idle_timeout: float = 120.0
 
 
+class Connection(Protocol):
+    """What the server asks of an open connection."""
+
+    def drain(self) -> None:
+        """Close as soon as nobody waits for an answer."""
+
+    def drain_gently(self) -> None:
+        """The same, but let an idle client ask once more."""
+
+    def end(self, error: GatewayError) -> None:
+        """End what is under way with an error."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
 class Connections(msgspec.Struct):
     """What the connections of one server share."""
 
@@ -70,17 +87,17 @@ class Connections(msgspec.Struct):
     reject: Callable[[GatewayError], Response]
     """Turns an error found before there was a request into an answer."""
     limits: Limits
-    open: set["ServerConnection"] = msgspec.field(default_factory=set)
+    open: set[Connection] = msgspec.field(default_factory=set)
     none_open: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
     draining: bool = False
     """Whether every connection is to close after the answer under way."""
 
-    def add(self, connection: "ServerConnection") -> None:
+    def add(self, connection: Connection) -> None:
         """Count a connection in."""
         self.open.add(connection)
         self.none_open.clear()
 
-    def remove(self, connection: "ServerConnection") -> None:
+    def remove(self, connection: Connection) -> None:
         """Count a connection out."""
         self.open.discard(connection)
         if not self.open:
@@ -214,19 +231,20 @@ class ServerConnection(asyncio.Protocol):
         if self._last or self._reading is not None:
             return  # nobody answers it, or it only leads in the body of a request that is here
         headers, version = self._headers, self._parser.get_http_version()
+        method = self._parser.get_method().decode("ascii")
         try:
             # All that came is never less than the head alone, which takes longer to count. Of a head that
             # follows another request in one segment, it is not known how much came.
             if self._pipelined or self._overhead > self._limits.max_header_size:
                 self._check_size(headers)
-            http1.check_version(version)
+            http1.check_request_line(method, version)
             length = http1.check_framing(headers, version=version)
             path, query = http1.split_target(self._url)
         except GatewayError as error:
             self._stop(error)
         body = IncomingBody(self, length=length, limit=self._limits.max_body_size)
         request = Request(
-            self._parser.get_method().decode("ascii"),
+            method,
             path,
             query=query,
             headers=headers,
@@ -307,17 +325,29 @@ class ServerConnection(asyncio.Protocol):
         self._let_go()
         if not self.transport.is_closing():
             self._reset_on_close()
-            self.transport.close()
+            if isinstance(self.transport, SecuredTransport):
+                self.transport.break_off()
+            else:
+                self.transport.close()
             self._set_deadline()
 
     # Called by the server.
 
     def drain(self) -> None:
         """Close now if idle, else after the answer to what has begun to come in."""
+        self.drain_gently()
+        if self._is_idle() and self._url:
+            self.transport.close()
+
+    def drain_gently(self) -> None:
+        """Let an idle client ask once more, soon; close after the answer to what has begun to come in.
+
+        The first request of a new connection, and often the next one of an old, is on its way.
+        """
         if self._current is not None:
             self._current.keep_alive = False
-        elif not self._in_head and self._reading is None and not self._last:
-            self.transport.close()
+        elif self._is_idle():
+            self._set_deadline()
 
     def end(self, error: GatewayError) -> None:
         """End what is under way with an error that the client can see, and close."""
@@ -340,6 +370,9 @@ class ServerConnection(asyncio.Protocol):
         self.transport.abort()
 
     # The rest is nobody's business.
+
+    def _is_idle(self) -> bool:
+        return self._current is None and not self._in_head and self._reading is None and not self._last
 
     def _decline_upgrade(self, rest: memoryview) -> None:
         """Parse on behind a request that offers another protocol; it is answered as it stands.

@@ -1,0 +1,140 @@
+"""From settings to processes: one that serves, or a supervisor with workers."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+
+from inference_gateway._version import __version__
+from inference_gateway.server.configuration import ServiceManager, SettingsError
+from inference_gateway.server.listening import (
+    CannotServe,
+    Listeners,
+    address_of,
+    open_listeners,
+    passed_listeners,
+)
+from inference_gateway.server.processors import usable_processors
+from inference_gateway.server.providers.registry import registry
+from inference_gateway.server.serve import Surroundings, certificates, open_pool, run
+from inference_gateway.server.settings import MOCK_PROVIDER, ServerSettings, Settings
+from inference_gateway.server.supervisor import Observer, Plan, Supervisor
+from inference_gateway.server.systemd import Reports
+
+logger = logging.getLogger("inference_gateway")
+
+
+def launch(load: Callable[[], Settings], manager: ServiceManager) -> int:
+    """Serve until told to stop.
+
+    :param load: reads the settings, now and for each reload.
+    :returns: exit code.
+    :raises SettingsError: the settings cannot be used.
+    :raises CannotServe: it could not begin for another reason.
+    """
+    settings = load()
+    workers = settings.server.workers
+    count = usable_processors() if workers == "auto" else workers
+    reports = Reports(manager.report_to)
+    if count > 1:
+        _check(settings)
+    with contextlib.ExitStack() as stack:
+        listeners = _listeners(settings.server, manager, count)
+        for each in listeners:
+            for listener in each:
+                stack.enter_context(listener)
+        if count > 1:
+            return _Workers(settings, load, listeners, reports).serve()
+        _serve_alone(settings, listeners[0], reports)
+    return 0
+
+
+def _serve_alone(settings: Settings, listeners: Listeners, reports: Reports) -> None:
+    def started() -> None:
+        _announce(settings, listeners)
+        reports.ready()
+
+    run(settings, listeners, Surroundings(started=started, stopping=reports.stopping))
+
+
+class _Workers:
+    """Several processes that serve, from settings that may be read anew."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        load: Callable[[], Settings],
+        listeners: Sequence[Listeners],
+        reports: Reports,
+    ) -> None:
+        self._settings = settings
+        self._load = load
+        self._listeners = listeners
+        self._reports = reports
+        self._has_served = False
+
+    def serve(self) -> int:
+        observer = Observer(
+            ready=self._ready, reloading=self._reports.reloading, stopping=self._reports.stopping
+        )
+        return Supervisor(self._listeners, _plan(self._settings), self._reload, observer).run()
+
+    def _reload(self) -> Plan:
+        try:
+            settings = self._load()
+        except SettingsError as error:
+            raise CannotServe(str(error)) from error
+        _check(settings)
+        old, new = self._settings.server, settings.server
+        if (old.host, old.port, old.workers) != (new.host, new.port, new.workers):
+            logger.warning("reload: another host, port or number of workers takes a restart")
+        return _plan(settings)
+
+    def _ready(self) -> None:
+        if not self._has_served:
+            self._has_served = True
+            logger.info("%d workers serve", len(self._listeners))
+            _announce(self._settings, self._listeners[0])
+        self._reports.ready()
+
+
+def _plan(settings: Settings) -> Plan:
+    def work(listeners: Listeners, supervisor: int, serves: Callable[[], None]) -> int:
+        surroundings = Surroundings(started=serves, stopping=_say_nothing, supervisor=supervisor)
+        try:
+            run(settings, listeners, surroundings)
+        except CannotServe as error:
+            logger.error("%s", error)
+            return error.exit_code
+        return 0
+
+    return Plan(work, settings.server.drain_timeout)
+
+
+def _say_nothing() -> None:
+    """Leave the reports to the supervisor."""
+
+
+def _check(settings: Settings) -> None:
+    """Find what no worker could start with before there are any.
+
+    :raises CannotServe: certificates or keys cannot be used.
+    """
+    certificates(settings.server)
+    open_pool(settings).close()
+
+
+def _listeners(server: ServerSettings, manager: ServiceManager, count: int) -> list[Listeners]:
+    if manager.sockets:
+        return [passed_listeners(manager.sockets)] * count
+    return open_listeners(server.host, server.port, workers=count)
+
+
+def _announce(settings: Settings, listeners: Listeners) -> None:
+    scheme = "https" if settings.server.tls_cert_path else "http"
+    for listener in listeners:
+        where = address_of(listener, scheme=scheme)
+        logger.info("inference-gateway %s listens on %s", __version__, where)
+    providers = tuple(registry(settings).configured)
+    logger.info("providers: %s", ", ".join(providers) or "none")
+    if providers == (MOCK_PROVIDER,):
+        logger.info("no provider is configured: the built-in one answers to the model 'mock/echo'")
