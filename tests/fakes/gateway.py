@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fakes.loops import PATIENCE, LoopThread
+from fakes.uvicorn import UvicornServer
 from inference_gateway.server.configuration import load
 from inference_gateway.server.serve import Server
+from inference_gateway.server.settings import Settings
 
 
 class Reply(NamedTuple):
@@ -26,17 +28,27 @@ class Reply(NamedTuple):
 
 
 class FakeGateway:
-    """The real server; only its process is this one."""
+    """The real gateway; only its process is this one.
 
-    def __init__(self, environ: Mapping[str, str] | None = None, *, config: str | None = None) -> None:
+    :param listener: `serve` for our own HTTP server, `uvicorn` for the ASGI adapter under that one.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str] | None = None,
+        *,
+        config: str | None = None,
+        listener: str = "serve",
+    ) -> None:
         self.thread = LoopThread()
+        self._listener = listener
         loaded = load(environ={"SERVER_PORT": "0", **(environ or {})}, config=config, dotenv=None)
         self.server = self.thread.call(self._start(loaded.settings))
         self.port = self.server.port
         self.url = f"http://127.0.0.1:{self.port}"
 
-    async def _start(self, settings: Any) -> Server:
-        server = Server(settings)
+    async def _start(self, settings: Settings) -> Server | UvicornServer:
+        server = UvicornServer(settings) if self._listener == "uvicorn" else Server(settings)
         await server.start()
         return server
 
@@ -84,6 +96,7 @@ class FakeGateway:
         self.thread.close()
 
     async def _stop(self) -> None:
-        for connection in list(self.server._connections.open):
-            connection.abort()
+        if isinstance(self.server, Server):
+            for connection in list(self.server._connections.open):
+                connection.abort()
         await self.server.stop()

@@ -105,6 +105,7 @@ def test_a_name_that_is_not_sane_is_replaced(gateway: FakeGateway, name: str) ->
     assert reply.headers["x-request-id"].startswith("req_")
 
 
+@pytest.mark.own_server(reason="what is no request never reaches an ASGI application")
 def test_bytes_that_are_no_request_get_a_name_as_well(gateway: FakeGateway) -> None:
     received = gateway.exchange(b"nonsense\r\n\r\n")
     assert received.startswith(b"HTTP/1.1 400 ")
