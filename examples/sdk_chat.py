@@ -8,11 +8,19 @@ import sys
 from inference_gateway import InferenceGatewayClient, InferenceGatewayError, Message
 
 
+def line() -> str:
+    """Read what the user types; "" at the end of the input too."""
+    try:
+        return input("> ").strip()
+    except EOFError:
+        return ""
+
+
 def main() -> None:
     model = sys.argv[1] if len(sys.argv) > 1 else "mock/echo"
     conversation: list[Message] = []
     with InferenceGatewayClient.from_env(timeout=60) as client:
-        while said := input("> ").strip():
+        while said := line():
             conversation.append(Message(role="user", content=said))
             try:
                 conversation.append(answer(client, model, conversation))

@@ -10,6 +10,8 @@ from typing import NamedTuple
 # A lone CR at the end of the buffer may be half of a CRLF: wait for more.
 _NEWLINE = re.compile(rb"\r\n|\n|\r(?!\Z)")
 _BOM = b"\xef\xbb\xbf"
+# More digits are no time that anybody waits, and Python does not convert them without bound.
+_MILLISECONDS = re.compile(rb"[0-9]{1,15}")
 
 
 class EventTooLarge(ValueError):
@@ -104,12 +106,13 @@ class Parser:
         value = value.removeprefix(b" ")
         if name == b"data":
             self._data.append(value)
-            self._data_size += len(value)
+            # The newline that joins it counts as well, or lines without data would cost nothing.
+            self._data_size += len(value) + 1
         elif name == b"event":
             self._event = value
         elif name == b"id" and b"\0" not in value:
             self._id = value
-        elif name == b"retry" and value.isdigit():
+        elif name == b"retry" and _MILLISECONDS.fullmatch(value):
             self._retry = int(value)
 
     def _take(self) -> Event:

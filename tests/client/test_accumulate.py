@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference_gateway.client.accumulate import CompletionAccumulator
@@ -172,6 +172,8 @@ def streamed(draw: st.DrawFn) -> tuple[Json, list[Json]]:
     return whole, [*chunks, {**envelope, "choices": [], **usage}]
 
 
+# Whole completions are large, and slow to make up where the processor is busy.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(streamed())
 def test_a_completion_cut_into_chunks_comes_out_as_it_was(case: tuple[Json, list[Json]]) -> None:
     whole, chunks = case

@@ -43,6 +43,7 @@ def add(a: int, b: int = 0) -> int:
 
 def blocking() -> None:
     client = InferenceGatewayClient("http://localhost:8080/v1", token="t", timeout=60.0, use_httpx=True)
+    InferenceGatewayClient.from_env(use_httpx=True, token_provider=lambda: "t").close()
     messages = [
         Message(role="system", content="x"),
         Message(

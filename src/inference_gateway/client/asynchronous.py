@@ -13,6 +13,7 @@ from inference_gateway.client.environment import gateway_token, gateway_url
 from inference_gateway.client.errors import InferenceGatewayError
 from inference_gateway.client.exchange import AsyncExchange
 from inference_gateway.client.options import (
+    AsyncSettings,
     AsyncTokenProvider,
     CallOptions,
     ClientOptions,
@@ -91,7 +92,7 @@ class AsyncInferenceGatewayClient(BaseClient):
         super().__init__(options)
 
     @classmethod
-    def from_env(cls, **settings: Unpack[ClientSettings]) -> Self:
+    def from_env(cls, **settings: Unpack[AsyncSettings]) -> Self:
         """Make a client of the gateway that `INFERENCE_GATEWAY_URL` and `INFERENCE_GATEWAY_TOKEN` name.
 
         Without the first, it is the one at `http://localhost:8080/v1`.

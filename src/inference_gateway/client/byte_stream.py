@@ -1,32 +1,59 @@
 """A provider's own answer as it comes: bytes, cut anywhere."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from inference_gateway.client.errors import Headers, request_id_of
+from inference_gateway.client.errors import Headers, InferenceGatewayError, closed_early, request_id_of
 from inference_gateway.client.transport import AsyncReply, Reply
 
 
-class ByteStream:
-    """Iterator of bytes, and context manager that frees the connection.
+class _ByteStream:
+    """What both kinds of stream can say of their answer, and of how far it was read."""
 
-    :ivar status_code: HTTP status, a 2xx.
-    :ivar headers: of the answer, by name in any case.
-    :raises InferenceGatewayConnectionError: the connection was lost before the end.
-    """
-
-    def __init__(self, reply: Reply, *, idle_timeout: float | None) -> None:
+    def __init__(self, reply: Reply | AsyncReply, idle_timeout: float | None) -> None:
         reply.wait_at_most(idle_timeout)
-        self._reply = reply
-        self._pieces = reply.pieces()
         self.status_code = reply.status
         self.headers: Headers = reply.headers
+        self._ended = False
+        self._failure: InferenceGatewayError | None = None
 
     @property
     def request_id(self) -> str | None:
         """Id under which the gateway knows the call, if it sent one."""
         return request_id_of(self.headers)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Tell the end of an answer from everything else that reading may come to."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            yield
+        except (StopIteration, StopAsyncIteration):
+            self._ended = True
+        except BaseException as error:
+            self._failure = error if isinstance(error, InferenceGatewayError) else closed_early()
+            raise
+
+    def _give_up(self) -> None:
+        if not self._ended and self._failure is None:
+            self._failure = closed_early()
+
+
+class ByteStream(_ByteStream):
+    """Iterator of bytes, and context manager that frees the connection.
+
+    :ivar status_code: HTTP status, a 2xx.
+    :ivar headers: of the answer, by name in any case.
+    :raises InferenceGatewayConnectionError: the connection was lost before the end, or closed.
+    """
+
+    def __init__(self, reply: Reply, *, idle_timeout: float | None) -> None:
+        super().__init__(reply, idle_timeout)
+        self._reply = reply
+        self._pieces = reply.pieces()
 
     def __enter__(self) -> Self:
         return self
@@ -40,31 +67,27 @@ class ByteStream:
         return self
 
     def __next__(self) -> bytes:
-        return next(self._pieces)
+        with self._reading():
+            return next(self._pieces)
+        raise StopIteration
 
     def read(self) -> bytes:
         """Read on to the end."""
         return b"".join(self)
 
     def close(self) -> None:
-        """Free the connection."""
+        """Free the connection. A stream that is closed before its end raises when it is read on."""
+        self._give_up()
         self._reply.close()
 
 
-class AsyncByteStream:
+class AsyncByteStream(_ByteStream):
     """The same as `ByteStream`, for `async for` and `async with`."""
 
     def __init__(self, reply: AsyncReply, *, idle_timeout: float | None) -> None:
-        reply.wait_at_most(idle_timeout)
+        super().__init__(reply, idle_timeout)
         self._reply = reply
         self._pieces = reply.pieces()
-        self.status_code = reply.status
-        self.headers: Headers = reply.headers
-
-    @property
-    def request_id(self) -> str | None:
-        """Id under which the gateway knows the call, if it sent one."""
-        return request_id_of(self.headers)
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,14 +101,17 @@ class AsyncByteStream:
         return self
 
     async def __anext__(self) -> bytes:
-        return await anext(self._pieces)
+        with self._reading():
+            return await anext(self._pieces)
+        raise StopAsyncIteration
 
     async def read(self) -> bytes:
         """Read on to the end."""
         return b"".join([piece async for piece in self])
 
     async def close(self) -> None:
-        """Free the connection."""
+        """Free the connection. A stream that is closed before its end raises when it is read on."""
+        self._give_up()
         await self._reply.close()
 
     async def aclose(self) -> None:

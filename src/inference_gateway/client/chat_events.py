@@ -82,8 +82,10 @@ class ChatStreamReader:
         if data == _DONE:
             self.ended = True
             return
+        if event.event == b"error":
+            raise stream_error(data.decode("utf-8", "replace"), self._status, self._headers)
         text, value = self._json(data)
-        if event.event == b"error" or (isinstance(value, dict) and value.get("error")):
+        if isinstance(value, dict) and value.get("error"):
             raise stream_error(text, self._status, self._headers)
         if not isinstance(value, dict):
             raise self._unusable("the stream sent an event that is not a JSON object", text)

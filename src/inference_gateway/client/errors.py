@@ -24,6 +24,11 @@ class InferenceGatewayError(Exception):
     """Root of everything that the SDK raises on purpose."""
 
 
+def client_closed() -> InferenceGatewayError:
+    """Make the error for a call of a client that was closed."""
+    return InferenceGatewayError("Request failed: the client is closed")
+
+
 # ---- arguments, and answers that are not what they should be ---------------------------------------------
 
 
@@ -301,6 +306,11 @@ class InferenceGatewayTimeoutError(InferenceGatewayConnectionError):
 
 class IncompleteStreamError(InferenceGatewayConnectionError):
     """A stream ended before its answer did: what came so far is not the whole."""
+
+
+def closed_early() -> IncompleteStreamError:
+    """Make the error for reading on in a stream that was closed, or left by an interrupt."""
+    return IncompleteStreamError("Request failed: the stream was closed before its end")
 
 
 # ---- answers that cannot be parsed into what was asked for -----------------------------------------------

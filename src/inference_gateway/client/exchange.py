@@ -20,6 +20,7 @@ from inference_gateway.client.logs import Redacted, log
 from inference_gateway.client.options import (
     AsyncTokenProvider,
     ClientOptions,
+    Timeout,
     TokenProvider,
     check_header_value,
 )
@@ -32,9 +33,10 @@ from inference_gateway.client.transport import AsyncReply, AsyncTransport, Reply
 class Deadline:
     """When an attempt has to have its whole answer."""
 
-    def __init__(self, total: float | None) -> None:
+    def __init__(self, timeout: Timeout) -> None:
         self._started = time.monotonic()
-        self._total = total
+        self._total = timeout.total
+        self._read = timeout.read
 
     def check(self) -> None:
         """Raise once it is past.
@@ -42,12 +44,28 @@ class Deadline:
         :raises InferenceGatewayTimeoutError: it is.
         """
         if self._total is not None and self.elapsed > self._total:
-            raise InferenceGatewayTimeoutError(f"Request failed: no whole answer within {self._total} s")
+            raise self.missed()
+
+    def missed(self) -> InferenceGatewayTimeoutError:
+        """Make the error for an answer that is not whole by then."""
+        return InferenceGatewayTimeoutError(f"Request failed: no whole answer within {self._total} s")
 
     @property
     def elapsed(self) -> float:
         """Seconds since the attempt began."""
         return time.monotonic() - self._started
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until it is past, None if it never is."""
+        return None if self._total is None else max(self._total - self.elapsed, 0)
+
+    @property
+    def next_wait(self) -> float | None:
+        """Most seconds to wait for the next piece."""
+        waits = [each for each in (self._read, self.remaining) if each is not None]
+        # A wait of 0 would be no wait at all, and an error of another kind.
+        return max(min(waits), 0.001) if waits else None
 
 
 class _Opened(NamedTuple):
@@ -108,7 +126,7 @@ class Exchange:
     def _attempt(self, call: Call) -> _Opened:
         token = self._token_provider() if call.signs and self._token_provider else self._options.token
         headers = _signed(call, token)
-        deadline = Deadline(call.timeout.total)
+        deadline = Deadline(call.timeout)
         reply = self._transport.send(call, headers)
         _log_answer(call, headers, reply.status, reply.headers, deadline)
         if 200 <= reply.status < 300:
@@ -155,7 +173,7 @@ class AsyncExchange:
 
     async def _attempt(self, call: Call) -> _AsyncOpened:
         headers = _signed(call, await self._token(call))
-        deadline = Deadline(call.timeout.total)
+        deadline = Deadline(call.timeout)
         reply = await self._transport.send(call, headers)
         _log_answer(call, headers, reply.status, reply.headers, deadline)
         if 200 <= reply.status < 300:
@@ -177,9 +195,11 @@ def read_whole(reply: Reply, deadline: Deadline) -> bytes:
     """
     read = []
     try:
+        reply.wait_at_most(deadline.next_wait)
         for piece in reply.pieces():
             read.append(piece)
             deadline.check()
+            reply.wait_at_most(deadline.next_wait)
     finally:
         reply.close()
     return b"".join(read)
@@ -187,14 +207,13 @@ def read_whole(reply: Reply, deadline: Deadline) -> bytes:
 
 async def aread_whole(reply: AsyncReply, deadline: Deadline) -> bytes:
     """Read an answer to its end; see `read_whole`."""
-    read = []
     try:
-        async for piece in reply.pieces():
-            read.append(piece)
-            deadline.check()
+        async with asyncio.timeout(deadline.remaining):
+            return b"".join([piece async for piece in reply.pieces()])
+    except TimeoutError as error:
+        raise deadline.missed() from error
     finally:
         await reply.close()
-    return b"".join(read)
 
 
 def _read_error(reply: Reply, deadline: Deadline) -> bytes:

@@ -1,7 +1,7 @@
 """Calls carried by httpx2, blocking and async: its clients, its pools, its environment."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeGuard
 
 import httpx2
@@ -9,9 +9,24 @@ import httpx2
 from inference_gateway.client.errors import (
     InferenceGatewayConnectionError,
     InferenceGatewayTimeoutError,
+    client_closed,
     wrong,
 )
 from inference_gateway.client.request import Call
+from inference_gateway.client.sockets import break_connection
+
+# The library lets through errors of what it is built on, over redirects that lead nowhere, and over
+# connections of an event loop that has ended.
+_LOST = (
+    httpx2.HTTPError,
+    httpx2.InvalidURL,
+    httpx2.StreamError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    ExceptionGroup,
+)
 
 
 def is_client(value: object) -> TypeGuard[httpx2.Client]:
@@ -34,10 +49,13 @@ class HttpxTransport:
     @classmethod
     def own(cls, token: str | None) -> "HttpxTransport":
         """Make a client, which is closed with its transport."""
-        return cls(httpx2.Client(headers=_shown(token)), owned=True)
+        with _configured():
+            return cls(httpx2.Client(headers=_shown(token)), owned=True)
 
     def send(self, call: Call, headers: Mapping[str, str]) -> "HttpxReply":
         """Send one attempt; see `Transport`."""
+        if self.client.is_closed:
+            raise client_closed()
         with _translated():
             request = _request(self.client, call, headers, owned=self._owned)
             return HttpxReply(self.client.send(request, stream=True, follow_redirects=True))
@@ -65,9 +83,14 @@ class HttpxReply:
         """From now on, wait this long for the next piece."""
         _wait_at_most(self._response, seconds)
 
+    def interrupt(self) -> None:
+        """Break the connection under a thread that waits for the next piece."""
+        break_connection(self._response.extensions["network_stream"].get_extra_info("socket"))
+
     def close(self) -> None:
         """Give the connection back, or drop it if there is more to come."""
-        self._response.close()
+        with _translated():
+            self._response.close()
 
 
 class AsyncHttpxTransport:
@@ -80,10 +103,13 @@ class AsyncHttpxTransport:
     @classmethod
     def own(cls, token: str | None) -> "AsyncHttpxTransport":
         """Make a client, which is closed with its transport."""
-        return cls(httpx2.AsyncClient(headers=_shown(token)), owned=True)
+        with _configured():
+            return cls(httpx2.AsyncClient(headers=_shown(token)), owned=True)
 
     async def send(self, call: Call, headers: Mapping[str, str]) -> "AsyncHttpxReply":
         """Send one attempt; see `Transport`."""
+        if self.client.is_closed:
+            raise client_closed()
         with _translated():
             request = _request(self.client, call, headers, owned=self._owned)
             return AsyncHttpxReply(await self.client.send(request, stream=True, follow_redirects=True))
@@ -91,7 +117,9 @@ class AsyncHttpxTransport:
     async def close(self) -> None:
         """Close the client, if it is not somebody else's."""
         if self._owned:
-            await self.client.aclose()
+            # Connections of an event loop that has ended are gone with it.
+            with suppress(RuntimeError):
+                await self.client.aclose()
 
 
 class AsyncHttpxReply:
@@ -114,11 +142,17 @@ class AsyncHttpxReply:
 
     async def close(self) -> None:
         """Give the connection back, or drop it if there is more to come."""
-        await self._response.aclose()
+        with _translated():
+            await self._response.aclose()
 
 
-def _shown(token: str | None) -> dict[str, str]:
-    return {} if token is None else {"Authorization": f"Bearer {token}"}
+def _shown(token: str | None) -> list[tuple[bytes, bytes]]:
+    return [] if token is None else _encoded({"Authorization": f"Bearer {token}"})
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    # Left to itself, the library takes ASCII only.
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
 def _request(
@@ -128,7 +162,7 @@ def _request(
     request = client.build_request(
         call.method,
         call.url,
-        headers=dict(headers),
+        headers=_encoded(headers),
         content=call.content,
         timeout=httpx2.Timeout(connect=connect, read=wait, write=wait, pool=connect),
     )
@@ -139,8 +173,17 @@ def _request(
 
 
 def _wait_at_most(response: httpx2.Response, seconds: float | None) -> None:
-    # The library reads this when it begins to read the body, and each time it waits for more.
+    # The library looks at this once, when it begins to read the body.
     response.request.extensions["timeout"]["read"] = seconds
+
+
+@contextmanager
+def _configured() -> Iterator[None]:
+    """The library reads proxies and certificates from the environment, and fails there in many ways."""
+    try:
+        yield
+    except (ImportError, OSError, ValueError, httpx2.InvalidURL) as error:
+        raise wrong("http_client", f"none can be made by the environment's settings: {error}") from error
 
 
 @contextmanager
@@ -149,9 +192,7 @@ def _translated() -> Iterator[None]:
         yield
     except httpx2.TimeoutException as error:
         raise InferenceGatewayTimeoutError(f"Request failed: timed out: {_words(error)}") from error
-    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-        raise wrong("base_url", f"is not usable: {error}") from error
-    except (httpx2.HTTPError, httpx2.StreamError) as error:
+    except _LOST as error:
         raise InferenceGatewayConnectionError(f"Request failed: {_words(error)}") from error
 
 

@@ -1,13 +1,20 @@
 """What a client is told once, and what a single call may say otherwise. Checked when it is given."""
 
-import math
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlsplit
 
 from inference_gateway.client.errors import wrong
 from inference_gateway.client.retry import RetryConfig
+
+if TYPE_CHECKING:
+    import httpx2
+    import requests
+
+LONGEST_SECONDS = 2_000_000
+"""Most seconds to wait for anything: 23 days. A socket's timer does not take many more."""
 
 HeaderMap = Mapping[str, str | None]
 """Headers by name; None takes a default header away."""
@@ -106,6 +113,21 @@ class ClientSettings(TypedDict, total=False):
     stream_idle_timeout: float | None
 
 
+class BlockingSettings(ClientSettings, total=False):
+    """The same for the blocking client, with what carries its calls."""
+
+    use_httpx: bool
+    http_client: "requests.Session | httpx2.Client | None"
+    token_provider: TokenProvider | None
+
+
+class AsyncSettings(ClientSettings, total=False):
+    """The same for the async client, with what carries its calls."""
+
+    http_client: "httpx2.AsyncClient | None"
+    token_provider: AsyncTokenProvider | None
+
+
 class ClientOverrides(ClientSettings, total=False):
     """What `with_options` may change. Headers and query are merged, all else is replaced."""
 
@@ -125,7 +147,7 @@ class ClientOptions:
     timeout: float | Timeout | None = 30.0
     retry: RetryConfig = field(default_factory=RetryConfig)
     default_headers: HeaderMap = field(default_factory=dict, repr=False)
-    default_query: QueryMap = field(default_factory=dict)
+    default_query: QueryMap = field(default_factory=dict, repr=False)
     middleware_options: MiddlewareOptions = MiddlewareOptions()
     stream_idle_timeout: float | None = 120.0
 
@@ -170,6 +192,8 @@ def _checked_base_url(url: object) -> str:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        # Libraries fail in ways of their own over a name that is too long, or has an empty label.
+        (parts.hostname or "").encode("idna")
     except ValueError:
         usable = False
     if not usable or any(character <= " " or character == "\x7f" for character in url):
@@ -187,11 +211,12 @@ def _without_password(url: str) -> str:
 
 
 def check_seconds(name: str, value: object) -> None:
-    """Refuse what is neither None nor a number of seconds above 0."""
+    """Refuse what is neither None nor a number of seconds that can be waited."""
     if value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value <= 0:
-        raise wrong(name, f"must be a number of seconds above 0, or None, not {value!r}")
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LONGEST_SECONDS:
+        return
+    raise wrong(name, f"must be above 0 and at most {LONGEST_SECONDS} seconds, or None, not {value!r}")
 
 
 def check_mapping(name: str, value: object) -> None:
@@ -203,11 +228,16 @@ def check_mapping(name: str, value: object) -> None:
             raise wrong(name, f"has a name that is not text: {key!r}")
 
 
+# https://www.rfc-editor.org/rfc/rfc9110#name-field-names and the section on values below it
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
 def check_headers(name: str, headers: HeaderMap) -> None:
     """Refuse headers that cannot go over the wire, before a library does it in its own words."""
     check_mapping(name, headers)
     for key, value in headers.items():
-        if not key.isascii() or any(character in key for character in " \t\r\n:\0"):
+        if not _HEADER_NAME.fullmatch(key):
             raise wrong(name, f"{key!r} cannot be the name of a header")
         if value is not None:
             check_header_value(f"{name}.{key}", value)
@@ -217,19 +247,15 @@ def check_header_value(name: str, value: object) -> None:
     """Refuse text that cannot be a header's value. The value is not quoted: it may be secret."""
     if not isinstance(value, str):
         raise wrong(name, f"must be a string, not {type(value).__name__}")
-    if value != value.strip() or any(each in value for each in "\r\n\0") or not _is_latin_1(value):
+    if value != value.strip() or not _HEADER_VALUE.fullmatch(value):
         raise wrong(name, "must be one line of latin-1 text without white space around it")
-
-
-def _is_latin_1(value: str) -> bool:
-    return all(ord(character) < 256 for character in value)
 
 
 def check_query(name: str, query: QueryMap) -> None:
     """Refuse query parameters that have no plain form."""
     check_mapping(name, query)
     for key, value in query.items():
-        for each in value if isinstance(value, Sequence) and not isinstance(value, str) else (value,):
+        for each in value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else (value,):
             if each is not None and not isinstance(each, str | int | float):
                 raise wrong(f"{name}.{key}", f"must be text or a number, not {type(each).__name__}")
 

@@ -1,31 +1,30 @@
 """Calls carried by requests, the default: its session, its pool, its environment (proxies, CA bundle)."""
 
+import socket
 from collections.abc import Iterator, Mapping
-from typing import Protocol, TypeGuard, runtime_checkable
+from typing import TypeGuard
 
 import requests
 import urllib3
 from requests import exceptions
+from requests.adapters import HTTPAdapter
 
 from inference_gateway.client.errors import (
     InferenceGatewayConnectionError,
     InferenceGatewayTimeoutError,
-    wrong,
+    client_closed,
 )
 from inference_gateway.client.request import Call
+from inference_gateway.client.sockets import break_connection
 
 _PIECE_BYTES = 65536
-_UNUSABLE = (
-    exceptions.InvalidURL,
-    exceptions.MissingSchema,
-    exceptions.InvalidSchema,
-    exceptions.InvalidHeader,
-)
+_CONNECTIONS = 100
+"""Kept to each host: as many as httpx2 keeps. The library's 10 make a new connection for every call of
+the eleventh thread."""
 
-
-@runtime_checkable
-class _HasTimeout(Protocol):
-    def settimeout(self, seconds: float | None) -> None: ...
+# The library's own errors are OSErrors. It lets through those of what it is built on, over redirects that
+# lead nowhere, proxies and certificates of the environment.
+_LOST = (OSError, ValueError, urllib3.exceptions.HTTPError)
 
 
 def is_session(value: object) -> TypeGuard[requests.Session]:
@@ -39,17 +38,22 @@ class RequestsTransport:
     def __init__(self, session: requests.Session, *, owned: bool = False) -> None:
         self.session = session
         self._owned = owned
+        self._closed = False
 
     @classmethod
     def own(cls, token: str | None) -> "RequestsTransport":
         """Make a session, which is closed with its transport."""
         session = requests.Session()
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
         if token is not None:
             session.headers["Authorization"] = f"Bearer {token}"
         return cls(session, owned=True)
 
     def send(self, call: Call, headers: Mapping[str, str]) -> "RequestsReply":
         """Send one attempt; see `Transport`."""
+        if self._closed:
+            raise client_closed()
         sent: dict[str, str | None] = dict(headers)
         if self._owned and not any(name.lower() == "authorization" for name in headers):
             # The session shows its maker's token; a client derived from it may have another, or none.
@@ -67,15 +71,14 @@ class RequestsTransport:
             )
         except exceptions.Timeout as error:
             raise InferenceGatewayTimeoutError(f"Request failed: timed out: {error}") from error
-        except _UNUSABLE as error:
-            raise wrong("base_url", f"is not usable: {error}") from error
-        except exceptions.RequestException as error:
-            raise InferenceGatewayConnectionError(f"Request failed: {error}") from error
+        except _LOST as error:
+            raise InferenceGatewayConnectionError(f"Request failed: {_reason(error)}") from error
         return RequestsReply(response)
 
     def close(self) -> None:
         """Close the session, if it is not somebody else's."""
         if self._owned:
+            self._closed = True
             self.session.close()
 
 
@@ -96,13 +99,17 @@ class RequestsReply:
                 yield piece
         except urllib3.exceptions.ReadTimeoutError as error:
             raise InferenceGatewayTimeoutError("Request failed: timed out in the answer") from error
-        except urllib3.exceptions.HTTPError as error:
+        except _LOST as error:
             raise InferenceGatewayConnectionError(f"Request failed: the answer broke off: {error}") from error
 
     def wait_at_most(self, seconds: float | None) -> None:
         """From now on, wait this long for the next piece."""
         if (connection := _socket_below(self._response.raw)) is not None:
             connection.settimeout(seconds)
+
+    def interrupt(self) -> None:
+        """Break the connection under a thread that waits for the next piece."""
+        break_connection(_socket_below(self._response.raw))
 
     def close(self) -> None:
         """Give the connection back, or drop it if there is more to come."""
@@ -113,11 +120,17 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _socket_below(raw: urllib3.HTTPResponse) -> _HasTimeout | None:
+def _reason(error: Exception) -> object:
+    """Find the reason in an error that also quotes the URL, whose query may hold a secret."""
+    retried = error.args[0] if error.args else None
+    return getattr(retried, "reason", None) or error
+
+
+def _socket_below(raw: urllib3.HTTPResponse) -> socket.socket | None:
     """Find the socket that an answer comes by. The library sets its timeout once, before the headers."""
     held = getattr(getattr(raw, "connection", None), "sock", None)
     if held is None:
         # Without keep-alive the connection has let go of it, and only the file on it is left.
         file = getattr(getattr(raw, "_fp", None), "fp", None)
         held = getattr(getattr(file, "raw", None), "_sock", None)
-    return held if isinstance(held, _HasTimeout) else None
+    return held if isinstance(held, socket.socket) else None

@@ -70,13 +70,13 @@ class RetryConfig:
 
     @classmethod
     def of(cls, value: "RetryConfig | int | bool | None") -> Self:
-        """Read the short forms: None and True are the defaults, False is once, a number is the attempts.
+        """Read the short forms: None and True are the defaults, False and 0 are once, a number the attempts.
 
         :raises InferenceGatewayValidationError: it is none of these.
         """
         if value is None or value is True:
             return cls()
-        if value is False:
+        if value == 0:
             return cls(enabled=False)
         if isinstance(value, int):
             return cls(max_attempts=value)

@@ -4,7 +4,8 @@ Apart from the public stream on purpose: the generators here know nothing of who
 stream that is dropped half read closes its connection at once, and not when cycles are collected.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
@@ -15,14 +16,16 @@ from inference_gateway.client.errors import (
     InferenceGatewayConnectionError,
     InferenceGatewayError,
     ResponseValidationError,
+    closed_early,
 )
 from inference_gateway.client.exchange import Deadline, aread_whole, read_whole
+from inference_gateway.client.options import Timeout
 from inference_gateway.client.transport import AsyncReply, Reply
 
 R = TypeVar("R", bound=Reply | AsyncReply)
 
 _NO_HEADERS: Headers = MappingProxyType({})
-_EXPLANATION_SECONDS = 10.0
+_EXPLANATION_TIME = Timeout(total=10.0)
 """How long to read an answer that is no stream, to say in the error what it is."""
 
 
@@ -53,20 +56,22 @@ class Source(Generic[R]):
     def give_up(self) -> None:
         """Take note that nobody reads on."""
         if not self.reader.ended and self.failure is None:
-            self.failure = IncompleteStreamError("Request failed: the stream was closed before its end")
+            self.failure = closed_early()
 
     def _begin(self, reply: R) -> None:
         self.reply = reply
         self.reader = ChatStreamReader(reply.status, reply.headers)
         reply.wait_at_most(self._idle_timeout)
 
-    def _fail(self, error: InferenceGatewayError) -> InferenceGatewayError:
-        """Keep the error, to be raised whenever somebody reads on."""
-        self.failure = error
-        if type(error) is InferenceGatewayConnectionError:
-            self.failure = IncompleteStreamError(str(error))
-            self.failure.__cause__ = error
-        return self.failure
+    @contextmanager
+    def _failing_for_good(self) -> Iterator[None]:
+        """Keep an error, to be raised whenever somebody reads on."""
+        try:
+            yield
+        except InferenceGatewayError as error:
+            # What breaks once the stream was closed elsewhere breaks because of that.
+            self.failure = self.failure or _as_of_a_stream(error)
+            raise self.failure from self.failure.__cause__ or error.__cause__
 
 
 class BlockingSource(Source[Reply]):
@@ -81,9 +86,13 @@ class BlockingSource(Source[Reply]):
         if not self.is_untouched:
             return
         try:
-            self._begin(reply := self._connect())
+            reply = self._connect()
+            if self.failure is not None:  # closed meanwhile, by another thread
+                reply.close()
+                raise self.failure
+            self._begin(reply)
             if problem := _not_a_stream(reply.headers):
-                body = read_whole(reply, Deadline(_EXPLANATION_SECONDS))
+                body = read_whole(reply, Deadline(_EXPLANATION_TIME))
                 raise _no_stream(problem, reply.status, reply.headers, body)
         except InferenceGatewayError as error:
             self.failure = error
@@ -91,24 +100,30 @@ class BlockingSource(Source[Reply]):
 
     def items(self) -> Generator[StreamItem, None, None]:
         """Read to the end. Whoever stops before has to close this."""
-        self.open()
-        assert self.reply is not None
+        # However this is left, by an interrupt too: what is not at its end then has failed.
         try:
-            for piece in self.reply.pieces():
-                yield from self.reader.feed(piece)
-                if self.reader.ended:
-                    return
-            yield from self.reader.finish()
-        except InferenceGatewayError as error:
-            raise self._fail(error) from error.__cause__
+            self.open()
+            assert self.reply is not None
+            with self._failing_for_good():
+                for piece in self.reply.pieces():
+                    yield from self.reader.feed(piece)
+                    if self.reader.ended:
+                        return
+                yield from self.reader.finish()
         finally:
-            self.reply.close()
+            self.close()
 
     def close(self) -> None:
         """Let go of the connection."""
         self.give_up()
         if self.reply is not None:
             self.reply.close()
+
+    def interrupt(self) -> None:
+        """Let go of the connection while another thread waits for it, which then waits no longer."""
+        self.give_up()
+        if self.reply is not None:
+            self.reply.interrupt()
 
 
 class AsyncSource(Source[AsyncReply]):
@@ -123,9 +138,13 @@ class AsyncSource(Source[AsyncReply]):
         if not self.is_untouched:
             return
         try:
-            self._begin(reply := await self._connect())
+            reply = await self._connect()
+            if self.failure is not None:  # closed meanwhile, by another task
+                await reply.close()
+                raise self.failure
+            self._begin(reply)
             if problem := _not_a_stream(reply.headers):
-                body = await aread_whole(reply, Deadline(_EXPLANATION_SECONDS))
+                body = await aread_whole(reply, Deadline(_EXPLANATION_TIME))
                 raise _no_stream(problem, reply.status, reply.headers, body)
         except InferenceGatewayError as error:
             self.failure = error
@@ -133,26 +152,34 @@ class AsyncSource(Source[AsyncReply]):
 
     async def items(self) -> AsyncGenerator[StreamItem, None]:
         """Read to the end. Whoever stops before has to close this."""
-        await self.open()
-        assert self.reply is not None
+        # However this is left, by a cancellation too: what is not at its end then has failed.
         try:
-            async for piece in self.reply.pieces():
-                for item in self.reader.feed(piece):
+            await self.open()
+            assert self.reply is not None
+            with self._failing_for_good():
+                async for piece in self.reply.pieces():
+                    for item in self.reader.feed(piece):
+                        yield item
+                    if self.reader.ended:
+                        return
+                for item in self.reader.finish():
                     yield item
-                if self.reader.ended:
-                    return
-            for item in self.reader.finish():
-                yield item
-        except InferenceGatewayError as error:
-            raise self._fail(error) from error.__cause__
         finally:
-            await self.reply.close()
+            await self.close()
 
     async def close(self) -> None:
         """Let go of the connection."""
         self.give_up()
         if self.reply is not None:
             await self.reply.close()
+
+
+def _as_of_a_stream(error: InferenceGatewayError) -> InferenceGatewayError:
+    if type(error) is not InferenceGatewayConnectionError:
+        return error
+    incomplete = IncompleteStreamError(str(error))
+    incomplete.__cause__ = error
+    return incomplete
 
 
 def _not_a_stream(headers: Headers) -> str:

@@ -25,6 +25,8 @@ class _ChatStream(Generic[R]):
 
     def __init__(self, source: Source[R]) -> None:
         self._progress = source
+        # Whether somebody waits for the next event right now: another thread or task, to whoever closes.
+        self._awaited = False
 
     @property
     def response_headers(self) -> Mapping[str, str]:
@@ -87,7 +89,13 @@ class ChatCompletionStream(_ChatStream[Reply]):
         self._source.open()
 
     def close(self) -> None:
-        """Free the connection. A stream that is closed before its end raises when it is read on."""
+        """Free the connection. A stream that is closed before its end raises when it is read on.
+
+        Another thread may close the stream that this one waits for: that stops it.
+        """
+        if self._awaited:
+            self._source.interrupt()
+            return
         self._items.close()
         self._source.close()
 
@@ -127,7 +135,11 @@ class ChatCompletionStream(_ChatStream[Reply]):
 
     def _next(self) -> StreamItem:
         self._check()
-        return next(self._items)
+        self._awaited = True
+        try:
+            return next(self._items)
+        finally:
+            self._awaited = False
 
 
 class AsyncChatCompletionStream(_ChatStream[AsyncReply]):
@@ -158,8 +170,12 @@ class AsyncChatCompletionStream(_ChatStream[AsyncReply]):
         await self._source.open()
 
     async def close(self) -> None:
-        """Free the connection. A stream that is closed before its end raises when it is read on."""
-        await self._items.aclose()
+        """Free the connection. A stream that is closed before its end raises when it is read on.
+
+        Another task may close the stream that this one waits for: that stops it.
+        """
+        if not self._awaited:
+            await self._items.aclose()
         await self._source.close()
 
     async def aclose(self) -> None:
@@ -202,7 +218,11 @@ class AsyncChatCompletionStream(_ChatStream[AsyncReply]):
 
     async def _next(self) -> StreamItem:
         self._check()
-        return await anext(self._items)
+        self._awaited = True
+        try:
+            return await anext(self._items)
+        finally:
+            self._awaited = False
 
 
 def _texts(chunk: CreateChatCompletionStreamResponse) -> Iterator[str]:

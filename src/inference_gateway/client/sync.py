@@ -13,6 +13,7 @@ from inference_gateway.client.environment import gateway_token, gateway_url
 from inference_gateway.client.errors import InferenceGatewayError
 from inference_gateway.client.exchange import Exchange
 from inference_gateway.client.options import (
+    BlockingSettings,
     CallOptions,
     ClientOptions,
     ClientSettings,
@@ -103,7 +104,7 @@ class InferenceGatewayClient(BaseClient):
         super().__init__(options)
 
     @classmethod
-    def from_env(cls, **settings: Unpack[ClientSettings]) -> Self:
+    def from_env(cls, **settings: Unpack[BlockingSettings]) -> Self:
         """Make a client of the gateway that `INFERENCE_GATEWAY_URL` and `INFERENCE_GATEWAY_TOKEN` name.
 
         Without the first, it is the one at `http://localhost:8080/v1`.

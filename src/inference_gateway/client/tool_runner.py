@@ -1,6 +1,6 @@
 """Drives a `ToolRun` over a client: one request per round, the model's calls executed in between."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
 from inference_gateway.client.tools import ToolRun
 from inference_gateway.types import CreateChatCompletionResponse, Message
@@ -24,22 +24,34 @@ class _Runner:
         """Whether it ended at `max_iterations`, with calls that were not executed."""
         return self._run.exhausted
 
+    def _next_request(self) -> Request | None:
+        request = self._run.next_request()
+        if request is not None and (key := request.get("idempotency_key")):
+            # Every round is a call of its own.
+            request["idempotency_key"] = f"{key}-{len(self._run.messages)}"
+        return request
+
 
 class ToolRunner(_Runner):
     """Iterator of the model's answers, one per round; tools are executed before the next one is asked for.
 
-    `until_done()` runs it to its end at once.
+    `until_done()` runs it to its end at once. A round that raised is tried again by whoever goes on.
     """
 
     def __init__(self, run: ToolRun, send: Callable[[Request], CreateChatCompletionResponse]) -> None:
         super().__init__(run)
-        self._rounds = _rounds(run, send)
+        self._send = send
 
     def __iter__(self) -> Iterator[CreateChatCompletionResponse]:
         return self
 
     def __next__(self) -> CreateChatCompletionResponse:
-        return next(self._rounds)
+        self._run.execute_all()
+        if (request := self._next_request()) is None:
+            raise StopIteration
+        completion = self._send(request)
+        self._run.accept(completion)
+        return completion
 
     def until_done(self) -> CreateChatCompletionResponse:
         """Run to the end; return the last answer.
@@ -59,13 +71,18 @@ class AsyncToolRunner(_Runner):
         self, run: ToolRun, send: Callable[[Request], Awaitable[CreateChatCompletionResponse]]
     ) -> None:
         super().__init__(run)
-        self._rounds = _arounds(run, send)
+        self._send = send
 
     def __aiter__(self) -> AsyncIterator[CreateChatCompletionResponse]:
         return self
 
     async def __anext__(self) -> CreateChatCompletionResponse:
-        return await anext(self._rounds)
+        await self._run.aexecute_all()
+        if (request := self._next_request()) is None:
+            raise StopAsyncIteration
+        completion = await self._send(request)
+        self._run.accept(completion)
+        return completion
 
     async def until_done(self) -> CreateChatCompletionResponse:
         """Run to the end; return the last answer. See `ToolRunner.until_done`."""
@@ -73,31 +90,3 @@ class AsyncToolRunner(_Runner):
             pass
         assert self._run.completion is not None  # there is at least one round
         return self._run.completion
-
-
-def _rounds(
-    run: ToolRun, send: Callable[[Request], CreateChatCompletionResponse]
-) -> Generator[CreateChatCompletionResponse, None, None]:
-    while (request := _next_request(run)) is not None:
-        completion = send(request)
-        run.accept(completion)
-        yield completion
-        run.execute_all()
-
-
-async def _arounds(
-    run: ToolRun, send: Callable[[Request], Awaitable[CreateChatCompletionResponse]]
-) -> AsyncGenerator[CreateChatCompletionResponse, None]:
-    while (request := _next_request(run)) is not None:
-        completion = await send(request)
-        run.accept(completion)
-        yield completion
-        await run.aexecute_all()
-
-
-def _next_request(run: ToolRun) -> Request | None:
-    request = run.next_request()
-    if request is not None and (key := request.get("idempotency_key")):
-        # Every round is a call of its own.
-        request["idempotency_key"] = f"{key}-{len(run.messages)}"
-    return request

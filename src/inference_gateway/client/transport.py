@@ -36,7 +36,10 @@ class Reply(Protocol):
         """
 
     def wait_at_most(self, seconds: float | None) -> None:
-        """From now on, wait this long for the next piece."""
+        """From now on, wait this long for the next piece, if the library can still be told."""
+
+    def interrupt(self) -> None:
+        """Break the connection under a thread that waits for the next piece."""
 
     def close(self) -> None:
         """Give the connection back, or drop it if there is more to come."""
@@ -50,7 +53,7 @@ class Transport(Protocol):
 
         :raises InferenceGatewayTimeoutError: they did not come in time.
         :raises InferenceGatewayConnectionError: there is no connection, or it was lost.
-        :raises InferenceGatewayValidationError: the library cannot make sense of the URL.
+        :raises InferenceGatewayError: the client is closed.
         """
 
     def close(self) -> None:

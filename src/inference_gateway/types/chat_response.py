@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from inference_gateway.types.base import WireModel
+from inference_gateway.types.base import UnixTime, WireModel
 from inference_gateway.types.messages import Reasoning, ResponseMessage, Thoughts
 from inference_gateway.types.tools import ChatCompletionMessageToolCallChunk
 from inference_gateway.types.words import FinishReason, MessageRole
@@ -96,7 +96,7 @@ class CreateChatCompletionResponse(WireModel):
     object: Annotated[str, Field(description="Always `chat.completion`.", examples=["chat.completion"])] = (
         "chat.completion"
     )
-    created: Annotated[int, Field(description="Unix time in seconds.")] = 0
+    created: Annotated[UnixTime, Field(description="Unix time in seconds.")] = 0
     model: Annotated[str, Field(description="The model that answered, by its provider's name for it.")] = ""
     choices: Annotated[list[ChatCompletionChoice], Field(description="The completions.")]
     usage: CompletionUsage | None = None
@@ -141,6 +141,10 @@ class ChatCompletionStreamChoice(WireModel):
     logprobs: ChatCompletionStreamChoiceLogprobs | None = None
 
 
+def _empty_if_null(choices: object) -> object:
+    return [] if choices is None else choices
+
+
 class CreateChatCompletionStreamResponse(WireModel):
     """One chunk of a streamed answer: the JSON of one event."""
 
@@ -150,10 +154,12 @@ class CreateChatCompletionStreamResponse(WireModel):
     object: Annotated[
         str, Field(description="Always `chat.completion.chunk`.", examples=["chat.completion.chunk"])
     ] = "chat.completion.chunk"
-    created: Annotated[int, Field(description="Unix time in seconds.")] = 0
+    created: Annotated[UnixTime, Field(description="Unix time in seconds.")] = 0
     model: Annotated[str, Field(description="The model that answers.")] = ""
     choices: Annotated[
-        list[ChatCompletionStreamChoice], Field(description="What is new; empty in a chunk of usage only.")
+        list[ChatCompletionStreamChoice],
+        BeforeValidator(_empty_if_null),
+        Field(description="What is new; empty in a chunk of usage only."),
     ]
     usage: Annotated[CompletionUsage | None, Field(description="In the last chunk, if asked for.")] = None
     system_fingerprint: Annotated[

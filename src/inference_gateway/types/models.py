@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from inference_gateway.types.base import WireModel
+from inference_gateway.types.base import UnixTime, WireModel
 from inference_gateway.types.words import Modality, Provider
 from inference_gateway.types.wrappers import Open
 
@@ -49,7 +49,7 @@ class Model(WireModel):
 
     id: Annotated[str, Field(description="Provider and model.", examples=["openai/gpt-4o"])] = ""
     object: Annotated[str, Field(description="Always `model`.", examples=["model"])] = "model"
-    created: Annotated[int, Field(description="Unix time in seconds, 0 if unknown.")] = 0
+    created: Annotated[UnixTime, Field(description="Unix time in seconds, 0 if unknown.")] = 0
     owned_by: Annotated[str, Field(description="Who made the model.")] = ""
     served_by: Annotated[Open[Provider], Field(description="Which provider serves it.")] = Field(
         default_factory=lambda: Provider.read("")

@@ -6,7 +6,8 @@ Only `function` tools are spelled out. Another kind goes through as it is, in bo
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, JsonValue, Tag, model_validator
+from pydantic_core import to_json
 
 from inference_gateway.types.base import BuiltModel, Switch, WireModel
 from inference_gateway.types.words import ChatCompletionToolType
@@ -125,11 +126,22 @@ class ToolCallExtraContent(WireModel):
     google: Google | None = None
 
 
+def _as_text(arguments: object) -> object:
+    """Write what some servers send parsed, or as null for a function without arguments."""
+    if arguments is None:
+        return ""
+    return to_json(arguments).decode() if isinstance(arguments, dict) else arguments
+
+
 class ChatCompletionMessageToolCallFunction(WireModel):
     """The function that the model called."""
 
     name: Annotated[str, Field(description="Name of the function.")]
-    arguments: Annotated[str, Field(description="Its arguments, as JSON that the model wrote: check it.")]
+    arguments: Annotated[
+        str,
+        BeforeValidator(_as_text),
+        Field(description="Its arguments, as JSON that the model wrote: check it."),
+    ]
 
 
 class ChatCompletionMessageToolCall(WireModel):
