@@ -1,12 +1,15 @@
 """The command line: what it prints, and the truth of its exit codes."""
 
+import resource
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from fakes.process import running
 from fakes.provider import Call, FakeProvider
 from inference_gateway._version import __version__
 from inference_gateway.server import settings_reference
@@ -96,6 +99,24 @@ def test_models_are_listed_one_a_line(run: Run, provider: FakeProvider) -> None:
     assert (limited.exit_code, limited.stdout) == (0, "openai/m\n")
 
 
+def test_models_fails_where_every_provider_fails(
+    run: Run, start_provider: Callable[..., FakeProvider], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuses(call: Call) -> None:
+        await call.respond_json({"error": "no"}, 401)
+
+    failing = start_provider(refuses)
+    environ = {"OPENAI_API_KEY": "k", "OPENAI_API_URL": failing.url}
+    result = run("models", **environ)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "inference-gateway: no provider lists its models\n" in result.stderr
+    assert "openai does not list its models" in caplog.text
+    caplog.clear()
+    result = run("models", **environ, MOCK_ENABLED="true")
+    assert (result.exit_code, result.stdout) == (0, "mock/echo\n")
+    assert "openai does not list its models" in caplog.text
+
+
 def test_a_port_that_is_taken_is_fatal(run: Run) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -142,3 +163,13 @@ def test_a_configuration_file_that_is_missing_is_a_wrong_setting(run: Run) -> No
 )
 def test_a_call_that_is_wrong_is_code_2(run: Run, arguments: tuple[str, ...]) -> None:
     assert run(*arguments).exit_code == 2
+
+
+def test_a_gateway_may_open_the_files_that_its_connections_need(tmp_path: Path) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limited = f"ulimit -Sn 128; exec {sys.executable} -m inference_gateway.server serve"
+    with running(command=("sh", "-c", limited), home=tmp_path, SERVER_MAX_CONNECTIONS="100") as process:
+        process.logged("listens on")
+        limits = Path(f"/proc/{process.pid}/limits").read_text()
+    [line] = [line for line in limits.splitlines() if line.startswith("Max open files")]
+    assert int(line.split()[3]) == (456 if hard == resource.RLIM_INFINITY else min(456, hard))

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import resource
 from collections.abc import Callable, Sequence
 
 from inference_gateway._version import __version__
@@ -22,6 +23,8 @@ from inference_gateway.server.systemd import Reports
 
 logger = logging.getLogger("inference_gateway")
 
+_FILES_BESIDE_CONNECTIONS = 256
+
 
 def launch(load: Callable[[], Settings], manager: ServiceManager) -> int:
     """Serve until told to stop.
@@ -32,11 +35,12 @@ def launch(load: Callable[[], Settings], manager: ServiceManager) -> int:
     :raises CannotServe: it could not begin for another reason.
     """
     settings = load()
+    _allow_open_files(settings.server.max_connections)
     workers = settings.server.workers
     count = usable_processors() if workers == "auto" else workers
     reports = Reports(manager.report_to)
-    if count > 1:
-        _check(settings)
+    # What cannot be read is told before the port is opened.
+    _check(settings)
     with contextlib.ExitStack() as stack:
         listeners = _listeners(settings.server, manager, count)
         for each in listeners:
@@ -114,8 +118,18 @@ def _say_nothing() -> None:
     """Leave the reports to the supervisor."""
 
 
+def _allow_open_files(connections: int) -> None:
+    """Ask for the open files that the connections need, a provider's for each client's, as far as we may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * connections + _FILES_BESIDE_CONNECTIONS
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _check(settings: Settings) -> None:
-    """Find what no worker could start with before there are any.
+    """Find what nothing could start with.
 
     :raises CannotServe: certificates or keys cannot be used.
     """
