@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fakes.provider import DONE, STREAM, chunk
@@ -51,6 +51,8 @@ def test_a_plain_stream_leaves_as_it_came_however_it_is_cut(cuts: list[int]) -> 
 
 
 @given(st.lists(st.integers(0, len(FOREIGN))))
+@example([FOREIGN.index(b"data:  [DONE]")])
+@example([219])
 def test_other_writings_leave_as_the_one_that_clients_know_however_they_are_cut(cuts: list[int]) -> None:
     sent, stream = read(FOREIGN, cuts)
     assert sent == FOREIGN_AS_OURS
@@ -131,6 +133,23 @@ def test_an_event_named_error_without_the_word_gets_it() -> None:
     sent, stream = read(b'event: error\ndata: {"type":"overloaded_error"}\n\n')
     assert sent == b'data: {"error":{"type":"overloaded_error"}}\n\n'
     assert stream.outcome is Outcome.PROVIDER_ERROR
+
+
+@pytest.mark.parametrize("cut", range(len(b'event: error\ndata: {"type":"overloaded_error"}\n\n')))
+def test_an_event_named_error_is_one_however_it_is_cut(cut: int) -> None:
+    sent, stream = read(STREAM[0] + b'event: error\ndata: {"type":"x"}\n\n', [len(STREAM[0]) + cut])
+    assert sent == STREAM[0] + b'data: {"error":{"type":"x"}}\n\n'
+    assert stream.outcome is Outcome.PROVIDER_ERROR
+
+
+@pytest.mark.parametrize("odd", [b"data: [DONE] \n\n", b"data:  [DONE]\n\n", b"data: \n\ndata: [DONE]\t\n\n"])
+def test_white_space_around_data_does_not_depend_on_the_cut(odd: bytes) -> None:
+    answer = chunk({"content": "a"}) + chunk({}, "stop")
+    for offset in range(len(answer + odd) + 1):
+        sent, stream = read(answer + odd, [offset])
+        assert sent == answer + DONE
+        assert stream.outcome is Outcome.COMPLETE
+    assert read(answer + odd, [len(answer), len(answer) + odd.index(b"\n\n") + 2])[0] == answer + DONE
 
 
 def test_a_null_error_is_none() -> None:

@@ -189,6 +189,13 @@ def test_any_bytes_are_a_document_or_a_bad_request(body: bytes) -> None:
     assert document.edited({}) == b"{" + body
 
 
+def test_an_object_has_a_thousand_members_at_most() -> None:
+    members = [f'"{number}": 1' for number in range(1001)]
+    assert len(Document(("{" + ",".join(members[:-1]) + "}").encode()).values) == 1000
+    with pytest.raises(BadRequest, match="more than 1000 members"):
+        Document(("{" + ",".join(members) + "}").encode())
+
+
 def test_a_member_of_the_wrong_type_is_named_and_not_shown() -> None:
     document = Document(b'{"model": ["secret"]}')
     decoder: msgspec.json.Decoder[str | None] = msgspec.json.Decoder(str | None)
@@ -203,3 +210,4 @@ def test_spellings_of_a_name_are_found_whatever_their_case() -> None:
         "model",
         "MODEL",
     ]
+    assert Document('{"me\u017f\u017fages": 1}'.encode()).spellings("messages") == ["me\u017f\u017fages"]

@@ -13,6 +13,7 @@ from inference_gateway.server.inference import Outcome
 
 DONE = b"data: [DONE]\n\n"
 _DONE_DATA = b"[DONE]"
+_SPACE = 0x20
 _LARGEST_EVENT = 16 * 1024 * 1024
 """Bytes of one event that are held while it is not whole."""
 
@@ -38,10 +39,11 @@ class ChatStream:
         sent on, and where nothing went wrong.
     """
 
-    __slots__ = ("_finished", "_open", "_parser", "outcome", "problem")
+    __slots__ = ("_finished", "_inside", "_open", "_parser", "outcome", "problem")
 
     def __init__(self) -> None:
         self._parser = sse.Parser(_LARGEST_EVENT)
+        self._inside = False
         self._open: set[int | None] = set()
         self._finished: set[int | None] = set()
         self.outcome: Outcome | None = None
@@ -51,11 +53,12 @@ class ChatStream:
         """Take bytes cut anywhere; return whole events to pass on, often `data` itself."""
         if self.outcome is not None:
             return b""
-        if not self._parser.pending and data.startswith(b"data: ") and data.endswith(b"\n\n"):
+        if not self._inside and data.startswith(b"data: ") and data.endswith(b"\n\n"):
             if data.find(b"\n") == len(data) - 2 and b"\r" not in data:
-                # One whole event, plainly written: the usual case.
-                return data if self._see(data[6:-2]) else self._last(data[6:-2])
-            if b"\r" not in data:
+                # One whole event, plainly written: the usual case, where no white space is to be dropped.
+                if data[6] > _SPACE and data[-3] > _SPACE:
+                    return data if self._see(data[6:-2]) else self._last(data[6:-2])
+            elif b"\r" not in data:
                 return self._feed_plain(data)
         return self._feed_parsed(data)
 
@@ -88,7 +91,7 @@ class ChatStream:
     def _feed_plain(self, data: bytes) -> bytes:
         """Take several events in one piece, as long as each is a single plain line."""
         events = data[:-2].split(b"\n\n")
-        if not all(event.startswith(b"data: ") and b"\n" not in event for event in events):
+        if not all(e.startswith(b"data: ") and b"\n" not in e and _is_bare(e[6:]) for e in events):
             return self._feed_parsed(data)
         sent = []
         for event in events:
@@ -100,6 +103,8 @@ class ChatStream:
 
     def _feed_parsed(self, data: bytes) -> bytes:
         """Take bytes in any writing the specification allows; events leave in the plain one."""
+        # Lines of an event may have come that hold no data yet, such as its name: a blank line ends it.
+        self._inside = not data.endswith(b"\n\n")
         sent = []
         try:
             for event in self._parser.feed(data):
@@ -174,6 +179,11 @@ class ChatStream:
     def _break(self, outcome: Outcome, problem: str) -> None:
         self.outcome = outcome
         self.problem = problem
+
+
+def _is_bare(data: bytes) -> bool:
+    """Tell whether there is something, with no white space around it."""
+    return bool(data) and data[0] > _SPACE and data[-1] > _SPACE
 
 
 def _is_json(data: bytes) -> bool:

@@ -24,6 +24,8 @@ decode = msgspec.json.Decoder().decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_name = msgspec.json.Decoder(str).decode
 
+_MOST_MEMBERS = 1000
+
 # One step from the end of a value (or the very beginning) to the beginning of the next value.
 _STEP = re.compile(rb'[ \t\n\r]*[{,][ \t\n\r]*("[^"\\]*(?:\\.[^"\\]*)*")[ \t\n\r]*:[ \t\n\r]*')
 _END = re.compile(rb"[ \t\n\r]*\{?[ \t\n\r]*\}[ \t\n\r]*\Z")
@@ -39,7 +41,7 @@ class Document:
     """The top level of a JSON object.
 
     :param body: the object, in UTF-8.
-    :raises BadRequest: not a JSON object, or it has a name twice.
+    :raises BadRequest: not a JSON object, or it has a name twice, or more than 1,000 of them.
     """
 
     __slots__ = ("_spans", "body", "values")
@@ -57,6 +59,8 @@ class Document:
             raise BadRequest("the request body is not UTF-8") from None
         except RecursionError:
             raise BadRequest("the request body is nested too deeply") from None
+        if len(self.values) > _MOST_MEMBERS:
+            raise BadRequest(f"the request body has more than {_MOST_MEMBERS} members")
         self._spans = _locate(body, self.values)
 
     def get(self, name: str, decoder: msgspec.json.Decoder[T | None], *, expected: str) -> T | None:
@@ -79,7 +83,7 @@ class Document:
 
     def spellings(self, name: str) -> list[str]:
         """Names that a reader which ignores case takes for this (lower-case) one."""
-        return [given for given in self.values if given.lower() == name]
+        return [given for given in self.values if given.casefold() == name]
 
     def edited(self, changes: Mapping[str, bytes | None]) -> bytes:
         """Write the object with members replaced, added, or (None) removed.
@@ -128,6 +132,15 @@ def decode_leniently(data: bytes) -> object:
     """
     value: object = json.loads(data.decode(), parse_constant=_refuse)
     return value
+
+
+def encode_leniently(value: object) -> bytes:
+    """Encode what `decode_leniently` gave, half surrogate pairs as escapes. Slow.
+
+    :raises ValueError: a number that JSON cannot write.
+    :raises RecursionError: nested too deeply.
+    """
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -47,7 +47,7 @@ def test_a_stream_has_the_head_of_one(relay: Relay) -> None:
 
 
 def test_events_pass_byte_for_byte_and_end_with_done(relay: Relay) -> None:
-    odd = b'data:  { "choices" : [ ] , "x" : 1.0e2, "y": "\\u0041\xc3\xa9"}\n\n'
+    odd = b'data: { "choices" : [ ] , "x" : 1.0e2, "y": "\\u0041\xc3\xa9"}\n\n'
 
     async def script(call: Call) -> None:
         await call.stream([STREAM[0], odd, *STREAM[1:]])
