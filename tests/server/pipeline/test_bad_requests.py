@@ -99,3 +99,41 @@ def test_a_body_over_the_limit_is_a_413(
     assert gateway.chat(filled + b"x" * (98 - len(filled)) + b'"}').status == 200
     assert gateway.chat(filled + b"x" * (99 - len(filled)) + b'"}').status == 413
     assert len(provider.calls) == 1
+
+
+IMAGE = b'[{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]'
+TEXT = b'[{"type": "text", "text": "x"}]'
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        b'%b, "Messages": [{"role": "user", "content": %b}]' % (USER, IMAGE),
+        USER + ', "me\u017fsages": []'.encode(),
+        b'"messages": [{"role": "user", "content": %b}]' % IMAGE,
+    ],
+)
+def test_no_spelling_hides_an_image_where_images_are_off(
+    gateway: FakeGateway, provider: FakeProvider, members: bytes
+) -> None:
+    reply = gateway.chat(b"{%b, %b}" % (MODEL, members))
+    assert reply.status == 400
+    assert "messages" in reply.json()["error"]
+    assert provider.calls == []
+
+
+def test_spelling_is_the_callers_own_business_where_there_is_no_image_or_images_are_on(
+    gateway: FakeGateway, start_gateway: Callable[..., FakeGateway], provider: FakeProvider
+) -> None:
+    talk = b'"messages": [{"role": "user", "content": "an im\\u0061ge, 1e999", "x": [1e999], "x": 1}]'
+    assert gateway.chat(b"{%b, %b}" % (MODEL, talk)).status == 200
+    seeing = start_gateway(OPENAI_API_KEY="k", OPENAI_API_URL=provider.url, ENABLE_VISION="true")
+    twice = b'"messages": [{"role": "user", "content": %b, "content": %b}]' % (IMAGE, TEXT)
+    assert seeing.chat(b"{%b, %b}" % (MODEL, twice)).status == 200
+
+
+def test_an_image_deep_in_a_message_is_never_an_accident(gateway: FakeGateway) -> None:
+    for depth in (100, 500, 900, 960, 1000):
+        nested = b"[" * depth + b"]" * depth
+        talk = b'"messages": [{"role": "user", "content": "image", "x": %b}]' % nested
+        assert gateway.chat(b"{%b, %b}" % (MODEL, talk)).status in (200, 400)

@@ -98,7 +98,23 @@ def test_an_answer_that_cannot_be_decoded_is_never_an_accident(
 ) -> None:
     provider.script = answering(answer)
     assert gateway.chat(body()).body == answer
-    assert gateway.chat(body(reasoning_format="parsed")).status in (200, 502)
+    reply = gateway.chat(body(reasoning_format="parsed"))
+    assert (reply.status, reply.body) == (200, answer)
+
+
+HALF = b'"\\ud83d"'
+
+
+@pytest.mark.parametrize("wanted", ["parsed", "raw", "hidden"])
+def test_half_a_surrogate_pair_is_converted_around(
+    gateway: FakeGateway, provider: FakeProvider, wanted: str
+) -> None:
+    provider.script = answering(INLINE.replace(b'"because"', HALF).replace(b'"x"', HALF))
+    reply = gateway.chat(body(reasoning_format=wanted))
+    assert reply.status == 200
+    assert reply.json()["id"] == "\ud83d"
+    [choice] = reply.json()["choices"]
+    assert ("why" in choice["message"]["content"]) is (wanted == "raw")
 
 
 THOUGHT = (
@@ -172,8 +188,25 @@ def test_an_odd_event_in_a_converted_stream_is_never_an_accident(
 
     provider.script = script
     got = stream(gateway, body(stream=True, reasoning_format="parsed"))
-    assert got.whole or got.error
-    assert got.whole == got.events.endswith(DONE)
+    assert got.whole
+    assert got.events.endswith(DONE)
+    assert odd in got.events
+
+
+def test_half_a_surrogate_pair_does_not_end_a_converted_stream(
+    gateway: FakeGateway, provider: FakeProvider
+) -> None:
+    halves = [chunk({"content": half}) for half in ("\ud83d", "\ude00")]
+    thought = chunk({"content": "", "reasoning_content": "\ud83d"})
+
+    async def script(call: Call) -> None:
+        await call.stream([THOUGHT[0], thought, *halves, *THOUGHT[-2:]])
+
+    provider.script = script
+    for wanted, said in (("raw", "<think>\ud83d</think>\ud83d\ude00"), ("hidden", "\ud83d\ude00")):
+        got = stream(gateway, body(stream=True, reasoning_format=wanted))
+        assert got.whole
+        assert deltas(got.events, "content") == said
 
 
 def test_an_error_event_passes_through_a_conversion(gateway: FakeGateway, provider: FakeProvider) -> None:

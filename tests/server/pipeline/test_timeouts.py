@@ -109,6 +109,19 @@ def test_a_clients_bound_holds_while_models_are_listed_for_it(
     assert time.monotonic() - begun < LONG
 
 
+@pytest.mark.parametrize("target", ["", "?provider=openai", "/openai/m", "/m"])
+def test_a_clients_bound_holds_for_lists_of_models(
+    start_gateway: Start, start_provider: Callable[..., FakeProvider], target: str
+) -> None:
+    provider = start_provider(says_nothing)
+    gateway = start_gateway(OPENAI_API_KEY="k", OPENAI_API_URL=provider.url)
+    begun = time.monotonic()
+    reply = gateway.request("GET", f"/v1/models{target}", headers={"X-Gateway-Timeout": "0.2"})
+    assert reply.status == 504
+    assert "in the time that this call has" in reply.json()["error"]
+    assert time.monotonic() - begun < LONG
+
+
 def test_a_client_does_not_widen_the_operators_bounds(
     start_gateway: Start, start_provider: Callable[..., FakeProvider]
 ) -> None:
@@ -129,6 +142,8 @@ def test_a_bound_that_is_none_is_refused(gateway: FakeGateway, provider: FakePro
     for reply in (
         gateway.chat(body(), headers={"X-Gateway-Timeout": value}),
         gateway.request("GET", "/proxy/openai/models", headers={"X-Gateway-Timeout": value}),
+        gateway.request("GET", "/v1/models", headers={"X-Gateway-Timeout": value}),
+        gateway.request("GET", "/v1/models/openai/m", headers={"X-Gateway-Timeout": value}),
     ):
         assert reply.status == 400
         assert "X-Gateway-Timeout" in reply.json()["error"]

@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 
 import msgspec
 
-from inference_gateway.server.codec import UNREADABLE
+from inference_gateway.server.codec import UNREADABLE, Document
 from inference_gateway.server.errors import BadRequest
 from inference_gateway.server.inference import InferenceRequest
 from inference_gateway.server.pipeline.chain import Handler
@@ -40,6 +40,8 @@ class Conversation:
         messages = request.document.get("messages", _messages, expected=_SHAPE)
         if not messages:
             raise BadRequest(f"'messages' is missing or empty: give {_SHAPE}")
+        if not self._images:
+            _check_spelling(request.document)
         for index, message in enumerate(messages):
             content = memoryview(message.content)
             # By its first byte: text, or a list of parts, or null or absent beside tool calls.
@@ -57,3 +59,10 @@ class Conversation:
         for index, part in enumerate(parts):
             if part.type in _IMAGES or part.image_url not in _NO_IMAGE:
                 raise BadRequest(f"'{name}[{index}]' is an image, and images are not accepted here")
+
+
+def _check_spelling(document: Document) -> None:
+    """Refuse messages that one reader takes and another does not: some do not mind the case of a name."""
+    for given in document.values:
+        if given != "messages" and given.casefold() == "messages":
+            raise BadRequest(f"the messages are given twice: 'messages' and {given!r}")

@@ -7,7 +7,6 @@ import msgspec
 from inference_gateway import sse
 from inference_gateway.server import codec
 from inference_gateway.server.chat_stream import DONE
-from inference_gateway.server.errors import UpstreamError
 from inference_gateway.server.inference import InferenceRequest
 from inference_gateway.server.pipeline.chain import Handler
 from inference_gateway.server.providers.registry import Provider
@@ -20,7 +19,6 @@ from inference_gateway.server.providers.translators.reasoning import (
 from inference_gateway.server.transport.messages import Response, Sink, Source
 
 _format: msgspec.json.Decoder[Format | None] = msgspec.json.Decoder(Format | None)
-_decode_object = msgspec.json.Decoder(dict[str, object]).decode
 
 
 class Reasoning:
@@ -47,17 +45,35 @@ class Reasoning:
         if not isinstance(body, bytes):
             response.body = _ConvertedStream(body, StreamConverter(wanted))
         elif response.status == 200:
-            converted = convert_answer(_decoded(body), wanted)
+            answer = _decoded(body)
+            converted = convert_answer(answer, wanted) if isinstance(answer, dict) else None
             if converted is not None:
-                response.body = codec.encode(converted)
+                response.body = _written(converted)
         return response
 
 
-def _decoded(body: bytes) -> dict[str, object]:
+def _decoded(data: bytes) -> object:
+    """Decode what a provider sent; None where it cannot be written again, and so must stay as it is."""
     try:
-        return _decode_object(body)
+        return codec.decode(data)
     except codec.UNREADABLE:
-        raise UpstreamError("the provider's answer cannot be read") from None
+        return _decoded_leniently(data)
+
+
+def _decoded_leniently(data: bytes) -> object:
+    try:
+        value = codec.decode_leniently(data)
+        codec.encode_leniently(value)
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def _written(value: dict[str, object]) -> bytes:
+    try:
+        return codec.encode(value)
+    except UnicodeEncodeError:
+        return codec.encode_leniently(value)  # half a surrogate pair
 
 
 class _ConvertedStream:
@@ -92,11 +108,7 @@ class _ConvertedStream:
 
     def write(self, data: bytes) -> None:
         """Convert whole events."""
-        try:
-            converted = b"".join([self._event(event) for event in data[:-2].split(b"\n\n")])
-        except codec.UNREADABLE:
-            self._give_up(UpstreamError("the provider sent an event that cannot be read"))
-            return
+        converted = b"".join([self._event(event) for event in data[:-2].split(b"\n\n")])
         if converted and self._sink is not None:
             self._sink.write(converted)
 
@@ -110,17 +122,11 @@ class _ConvertedStream:
         if self._sink is not None:
             self._sink.abort(error)
 
-    def _give_up(self, error: Exception) -> None:
-        sink, self._sink = self._sink, None
-        self._source.close()
-        if sink is not None:
-            sink.abort(error)
-
     def _event(self, event: bytes) -> bytes:
         event += b"\n\n"
         if event == DONE:
             return _encoded(self._converter.finish()) + DONE
-        chunk = codec.decode(event[6:])
+        chunk = _decoded(event[6:])
         if not isinstance(chunk, dict):
             return event
         converted = self._converter.feed(chunk)
@@ -129,4 +135,4 @@ class _ConvertedStream:
 
 
 def _encoded(chunks: list[dict[str, object]]) -> bytes:
-    return b"".join([sse.encode(codec.encode(chunk)) for chunk in chunks])
+    return b"".join([sse.encode(_written(chunk)) for chunk in chunks])

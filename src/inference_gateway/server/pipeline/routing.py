@@ -1,19 +1,14 @@
 """Which provider a request is for, and what that provider calls the model."""
 
-import asyncio
 from collections.abc import Awaitable
-from math import inf
-from typing import TypeVar
 
 from inference_gateway.server import codec
-from inference_gateway.server.errors import BadRequest, UpstreamTimeout
+from inference_gateway.server.errors import BadRequest
 from inference_gateway.server.inference import InferenceRequest
 from inference_gateway.server.pipeline.chain import Handler
-from inference_gateway.server.providers.catalog import Catalog
+from inference_gateway.server.providers.catalog import Catalog, in_time
 from inference_gateway.server.providers.registry import Registry
 from inference_gateway.server.transport.messages import Response
-
-T = TypeVar("T")
 
 
 class Routing:
@@ -48,7 +43,7 @@ class Routing:
         if prefix.lower() != provider_id or not name:
             return
         # A provider may have models of its own name's making: `nvidia/nemotron` is NVIDIA's whole name.
-        listed = await _in_time(request, self._catalog.names(provider_id))
+        listed = await in_time(self._catalog.names(provider_id), request.expires_at)
         if request.model not in listed:
             request.upstream_model = name
 
@@ -65,7 +60,7 @@ class Routing:
         return True
 
     async def _by_name(self, request: InferenceRequest) -> None:
-        listing = await _in_time(request, self._catalog.providers_of(request.model))
+        listing = await in_time(self._catalog.providers_of(request.model), request.expires_at)
         if len(listing) == 1:
             request.provider_id = listing[0]
             request.upstream_model = request.model
@@ -77,12 +72,3 @@ class Routing:
             f"unable to determine the provider of 'model' {request.model!r}: write 'provider/model', such as "
             "'openai/gpt-4o', or add ?provider= to the URL"
         )
-
-
-async def _in_time(request: InferenceRequest, question: Awaitable[T]) -> T:
-    """Wait for a list of models no longer than the call may take."""
-    try:
-        async with asyncio.timeout_at(None if request.expires_at == inf else request.expires_at):
-            return await question
-    except TimeoutError:
-        raise UpstreamTimeout("the models were not listed in the time that this call has") from None
