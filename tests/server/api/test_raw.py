@@ -112,6 +112,7 @@ def test_other_paths_are_joined_as_they_are(
         "%2E%2e/admin",
         "%252e%252e/admin",
         "%252e./admin",
+        "%25252e%25252e/admin",
         "..%2fadmin",
         "..%252fadmin",
         "a%2f..%2f..%2fadmin",

@@ -469,3 +469,21 @@ def test_nothing_but_a_bad_request_comes_of_junk(fields: dict[str, object]) -> N
         return
     assert json.loads(answer(request))
     assert all(events(request))
+
+
+@pytest.mark.parametrize("key", ["schema", "schema_"])
+def test_a_schema_that_is_true_allows_everything(key: str) -> None:
+    def said(given: object) -> str:
+        wanted = {"type": "json_schema", "json_schema": {"name": "any", key: given}}
+        return str(message(response_format=wanted)["content"])
+
+    assert said(True) == said({})
+    with pytest.raises(BadRequest, match="mock cannot meet 'false'"):
+        said(False)
+
+
+def test_all_choices_together_say_no_more_than_two_million_characters() -> None:
+    parse(body("a " * 50_000, n=20))
+    for text, n in (("a " * 50_000, 21), ("a" * 2_000_001, 1)):
+        with pytest.raises(BadRequest, match=f"^n: {n} choices"):
+            parse(body(text, n=n))

@@ -151,6 +151,29 @@ def test_pages_that_do_not_end_are_not_followed_for_ever(listed: Listed) -> None
     assert len(listed("openai", pages)) == 2
 
 
+def test_a_model_on_several_pages_is_listed_once(listed: Listed) -> None:
+    pages = {
+        "/v1/models": {"data": ["a", "b"], "has_more": True, "last_id": "b"},
+        "/v1/models?after_id=b": {"data": ["b", "c", "a"], "has_more": False},
+    }
+    assert [model["id"] for model in listed("openai", pages)] == ["openai/a", "openai/b", "openai/c"]
+
+
+@pytest.mark.parametrize(("pages", "cut"), [(50, False), (51, True)])
+def test_a_list_that_is_cut_at_the_last_page_is_logged(
+    start_gateway: Start, provider: FakeProvider, caplog: pytest.LogCaptureFixture, pages: int, cut: bool
+) -> None:
+    async def script(call: Call) -> None:
+        number = len(provider.calls)
+        page = {"data": [str(number)], "has_more": number < pages, "last_id": str(number)}
+        await call.respond_json(page)
+
+    provider.script = script
+    gateway = start_gateway(OPENAI_API_KEY="k", OPENAI_API_URL=provider.url)
+    assert len(gateway.request("GET", "/v1/models").json()["data"]) == 50
+    assert ("openai lists more pages than 50" in caplog.text) is cut
+
+
 def test_a_list_that_came_encoded_unasked_is_decoded(start_gateway: Start, provider: FakeProvider) -> None:
     async def script(call: Call) -> None:
         packed = gzip.compress(json.dumps({"data": [{"id": "a"}]}).encode())

@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from math import inf
 from time import monotonic
+from typing import TypeVar
 
-from inference_gateway.server.errors import GatewayError
+from inference_gateway.server.errors import GatewayError, UpstreamTimeout
 from inference_gateway.server.providers.backend import Backend
 from inference_gateway.server.providers.model_list import Model
 from inference_gateway.server.tasks import Background
+
+T = TypeVar("T")
 
 logger = logging.getLogger("inference_gateway.catalog")
 
@@ -105,3 +108,16 @@ class Catalog:
             shelf.expires = monotonic() + self._ttl
         finally:
             shelf.asked = None
+
+
+async def in_time(question: Awaitable[T], expires_at: float) -> T:
+    """Wait for a list of models no longer than a call may take.
+
+    :param expires_at: time of the loop's clock, in seconds; `inf` is no bound.
+    :raises UpstreamTimeout: it took longer.
+    """
+    try:
+        async with asyncio.timeout_at(None if expires_at == inf else expires_at):
+            return await question
+    except TimeoutError:
+        raise UpstreamTimeout("the models were not listed in the time that this call has") from None

@@ -1,6 +1,7 @@
 """A provider behind HTTP."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from math import inf
 
@@ -16,6 +17,8 @@ from inference_gateway.server.providers.wire import Wire
 from inference_gateway.server.transport.messages import Header, Source
 from inference_gateway.server.transport.pool import Pool
 from inference_gateway.server.transport.upstream import Answer, Call
+
+logger = logging.getLogger("inference_gateway.catalog")
 
 _MOST_PAGES = 50
 
@@ -77,15 +80,20 @@ class HTTPBackend:
         :raises UpstreamTimeout: it takes longer than a listing may.
         """
         expires_at = asyncio.get_running_loop().time() + self._patience.listing
-        models: list[Model] = []
+        models: dict[str, Model] = {}
         following = ""
         for _ in range(_MOST_PAGES):
             page = await self._page(following, expires_at)
-            models += page.models
+            for model in page.models:
+                models.setdefault(model.id, model)
             if not page.following or page.following == following:
                 break
             following = page.following
-        return tuple(models)
+        else:
+            logger.warning(
+                "%s lists more pages than %d: the rest is left out", self._provider.id, _MOST_PAGES
+            )
+        return tuple(models.values())
 
     async def _page(self, following: str, expires_at: float) -> model_list.Page:
         target = self._provider.models_path

@@ -121,7 +121,7 @@ def checked_path(path: bytes) -> bytes:
     :raises BadRequest: a dot segment or a control character in it, however it is encoded.
     """
     plain = path
-    for _ in range(_DECODINGS):
+    for _ in range(_DECODINGS + 1):
         # `..;x` is a dot segment to servers that strip path parameters.
         segments = [segment.partition(b";")[0] for segment in _SEPARATORS.split(plain)]
         if b".." in segments or b"." in segments or _CONTROL.search(plain):

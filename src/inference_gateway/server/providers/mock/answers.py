@@ -20,6 +20,9 @@ MODELS: Final[tuple[str, ...]] = ("echo",)
 CREATED: Final = 1_735_689_600
 """Always the same moment, 2025-01-01T00:00:00Z, in seconds."""
 
+_MOST_SAID: Final = 2_000_000
+"""Characters that the choices of an answer say all together."""
+
 # Some clients take these for line ends, though only CR and LF end a line of a stream.
 _LINE_ENDS: Final = re.compile(rb"\xc2\x85|\xe2\x80[\xa8\xa9]")
 
@@ -44,16 +47,19 @@ def parse(body: bytes) -> MockRequest:
     :raises BadRequest: the request is malformed or asks for what cannot be met; the text names the field.
     """
     request = decode(body)
+    n = request.n or 1
     if request.model not in MODELS:
         raise NotFound(f"model: the mock has no model {request.model!r}")
+    reply = _composed(request)
+    _check_size(reply, n)
     return MockRequest(
         model=request.model,
         stream=bool(request.stream),
         include_usage=request.stream_options is not None and bool(request.stream_options.include_usage),
-        n=request.n or 1,
+        n=n,
         prompt_tokens=sum(words(text_of(message)) for message in request.messages),
         reasoning_format=request.reasoning_format or "parsed",
-        reply=_composed(request),
+        reply=reply,
         digest=blake2b(body, digest_size=12).hexdigest(),
     )
 
@@ -63,6 +69,12 @@ def _composed(request: ChatRequest) -> Reply:
         return compose(request)
     except RecursionError as error:
         raise BadRequest("the body is nested too deeply") from error
+
+
+def _check_size(reply: Reply, n: int) -> None:
+    said = len(reply.thought) + len(reply.text) + (len(reply.call.arguments) if reply.call else 0)
+    if n * said > _MOST_SAID:
+        raise BadRequest(f"n: {n} choices of {said} characters are more than the {_MOST_SAID} that are said")
 
 
 def answer(request: MockRequest) -> bytes:

@@ -9,7 +9,7 @@ from typing import Final, Literal, cast
 import msgspec
 
 from inference_gateway.server.errors import BadRequest
-from inference_gateway.server.providers.mock.schema_document import JSON, Keywords
+from inference_gateway.server.providers.mock.schema_document import JSON, Schema
 from inference_gateway.server.providers.mock.schema_instance import instance
 from inference_gateway.server.providers.mock.wire import ChatRequest, Message, NamedTool, Part, ResponseFormat
 
@@ -85,9 +85,9 @@ def _call(request: ChatRequest) -> Call:
     return Call(name=wanted, arguments=_written(arguments))
 
 
-def _instance(schema: dict[str, object] | None, field: str) -> JSON:
+def _instance(schema: dict[str, object] | bool | None, field: str) -> JSON:
     # A cast, because the decoder puts only JSON values there, and has no recursive type to say so.
-    return instance(cast(Keywords, schema or {}), field=field)
+    return instance({} if schema in (None, True) else cast(Schema, schema), field=field)
 
 
 def _written(value: JSON) -> str:

@@ -61,8 +61,8 @@ class NamedTool(msgspec.Struct, frozen=True):
 class NamedSchema(msgspec.Struct, frozen=True):
     """The schema of an answer; some clients write `schema_`."""
 
-    schema: dict[str, object] | None = None
-    schema_: dict[str, object] | None = None
+    schema: dict[str, object] | bool | None = None
+    schema_: dict[str, object] | bool | None = None
 
 
 class ResponseFormat(msgspec.Struct, frozen=True):
