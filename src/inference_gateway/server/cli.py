@@ -23,6 +23,7 @@ from inference_gateway.server.configuration.values import workers
 from inference_gateway.server.errors import GatewayError
 from inference_gateway.server.launch import launch
 from inference_gateway.server.listening import CannotServe
+from inference_gateway.server.providers.model_list import Model
 from inference_gateway.server.serve import certificates, open_pool
 from inference_gateway.server.settings import Settings
 
@@ -115,7 +116,10 @@ def models(config: str | None) -> None:
     """List the models of all configured providers."""
     loaded = _load(config)
     _log("warning")
-    for name in _with_gateway(loaded, _model_names):
+    names = _with_gateway(loaded, _model_names)
+    if names is None:
+        _fail("no provider lists its models", code=1)
+    for name in names:
         click.echo(name)
 
 
@@ -159,21 +163,25 @@ def _with_gateway(loaded: Loaded, work: Callable[[Gateway], Awaitable[T]]) -> T:
 async def _try_providers(gateway: Gateway) -> bool:
     """Ask every provider for its models; say what came, and whether all answered."""
     tries = await asyncio.gather(*[_try(gateway, provider_id) for provider_id in gateway.backends])
-    for provider_id, models_listed, problem in tries:
-        click.echo(f"{provider_id}: {problem or f'{models_listed} models'}")
+    for provider_id, listed, problem in tries:
+        click.echo(f"{provider_id}: {problem or f'{len(listed)} models'}")
     return not any(problem for _, _, problem in tries)
 
 
-async def _try(gateway: Gateway, provider_id: str) -> tuple[str, int, str]:
+async def _try(gateway: Gateway, provider_id: str) -> tuple[str, tuple[Model, ...], str]:
     try:
-        return provider_id, len(await gateway.catalog.of(provider_id)), ""
+        return provider_id, await gateway.catalog.of(provider_id), ""
     except GatewayError as error:
-        return provider_id, 0, f"failed: {error.message}"
+        return provider_id, (), f"failed: {error.message}"
 
 
-async def _model_names(gateway: Gateway) -> list[str]:
-    listed = await gateway.catalog.all()
-    return [model.id for model in listed if gateway.rules.permits(model.served_by, model.name)]
+async def _model_names(gateway: Gateway) -> list[str] | None:
+    """List what is served, None where every provider failed. The catalog logs each that does."""
+    tries = await asyncio.gather(*[_try(gateway, provider_id) for provider_id in gateway.backends])
+    if tries and all(problem for _, _, problem in tries):
+        return None
+    permits = gateway.rules.permits
+    return [m.id for _, listed, _ in tries for m in listed if permits(m.served_by, m.name)]
 
 
 def _fail(message: str, *, code: int) -> NoReturn:

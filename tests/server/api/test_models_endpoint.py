@@ -129,6 +129,25 @@ def test_what_cannot_be_included_is_a_400(two: Two, include: str, error: str) ->
     assert openai.calls == []
 
 
+@pytest.mark.parametrize("include", ["zzz", "pricing"])
+@pytest.mark.parametrize("path", ["openai/z", "z", "nothing"])
+def test_what_cannot_be_included_with_a_single_model_is_a_400(two: Two, path: str, include: str) -> None:
+    gateway, openai = two(listing("z"))
+    reply = gateway.request("GET", f"/v1/models/{path}?include={include}")
+    assert reply.status == 400
+    assert f'include value "{include}"' in reply.json()["error"]
+    assert openai.calls == []
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/openai/z"])
+def test_a_query_of_more_parameters_than_are_read_is_a_400(two: Two, path: str) -> None:
+    gateway, _ = two(listing("z"))
+    query = "&".join(f"a{number}=1" for number in range(101))
+    reply = gateway.request("GET", f"{path}?{query}")
+    assert reply.status == 400
+    assert "more than 100 parameters" in reply.json()["error"]
+
+
 @pytest.mark.parametrize("include", ["", ",", "%20"])
 def test_including_nothing_is_no_error(two: Two, include: str) -> None:
     gateway, _ = two(listing("z"))

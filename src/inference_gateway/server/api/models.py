@@ -4,8 +4,10 @@ from urllib.parse import unquote
 
 from inference_gateway.server.api.answers import json_response
 from inference_gateway.server.api.gateway import Gateway
+from inference_gateway.server.api.inference import expiry
 from inference_gateway.server.api.query import parameter
 from inference_gateway.server.errors import BadRequest, GatewayError, NotFound, UpstreamError, UpstreamTimeout
+from inference_gateway.server.providers.catalog import in_time
 from inference_gateway.server.providers.model_list import Model
 from inference_gateway.server.transport.messages import Request, Response
 
@@ -15,12 +17,14 @@ _INCLUDES = ("context_window", "pricing", "modalities")
 async def list_models(gateway: Gateway, request: Request) -> Response:
     """Answer `GET /v1/models`: of all configured providers, or of the one asked for."""
     _check_include(parameter(request.query, "include"))
+    expires_at = expiry(request)
     provider_id = parameter(request.query, "provider")
     if not provider_id:
-        return json_response({"object": "list", "data": _served(gateway, await gateway.catalog.all())})
+        listed = await in_time(gateway.catalog.all(), expires_at)
+        return json_response({"object": "list", "data": _served(gateway, listed)})
     gateway.registry.require(provider_id)
     try:
-        models = await gateway.catalog.of(provider_id)
+        models = await in_time(gateway.catalog.of(provider_id), expires_at)
     except GatewayError as error:
         kind = UpstreamTimeout if isinstance(error, UpstreamTimeout) else UpstreamError
         raise kind(f"failed to list the models of {provider_id!r}: {error.message}") from error
@@ -29,13 +33,16 @@ async def list_models(gateway: Gateway, request: Request) -> Response:
 
 async def get_model(gateway: Gateway, request: Request) -> Response:
     """Answer `GET /v1/models/{id}`; the id may be written with `/` or `%2F`."""
+    _check_include(parameter(request.query, "include"))
+    expires_at = expiry(request)
     wanted = unquote(request.params["id"].decode("latin-1"))
     provider_id, separator, _ = wanted.partition("/")
     if separator and provider_id in gateway.registry.known:
         gateway.registry.require(provider_id)
-        found = [m for m in await gateway.catalog.of(provider_id) if m.id == wanted]
+        listed = await in_time(gateway.catalog.of(provider_id), expires_at)
+        found = [m for m in listed if m.id == wanted]
     else:
-        found = [m for m in await gateway.catalog.all() if m.name == wanted]
+        found = [m for m in await in_time(gateway.catalog.all(), expires_at) if m.name == wanted]
     served = _served(gateway, found)
     if len(served) > 1:
         raise BadRequest(f"several providers list {wanted!r}: ask for {' or '.join(m.id for m in served)}")

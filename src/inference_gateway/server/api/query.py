@@ -2,12 +2,21 @@
 
 from urllib.parse import parse_qsl
 
+from inference_gateway.server.errors import BadRequest
+
+_MOST_PARAMETERS = 100
+
 
 def parameter(query: bytes, name: str) -> str:
-    """Value of the first parameter of this name, empty where it is absent."""
+    """Value of the first parameter of this name, empty where it is absent.
+
+    :raises BadRequest: more parameters than are read.
+    """
     if not query:
         return ""
-    for key, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=100):
-        if key == name:
-            return value
-    return ""
+    text = query.decode("latin-1")
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
+    except ValueError:
+        raise BadRequest(f"the query has more than {_MOST_PARAMETERS} parameters") from None
+    return next((value for key, value in pairs if key == name), "")
