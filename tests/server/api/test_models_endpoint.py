@@ -176,6 +176,7 @@ def test_a_failure_is_forgotten_soon(two: Two) -> None:
     assert ids(gateway, "?provider=openai") == ["openai/z"]
 
 
+@pytest.mark.own_server(reason="it counts tasks to know that all have asked, and uvicorn has more of its own")
 def test_clients_that_ask_at_once_wait_for_one_answer(two: Two) -> None:
     go = threading.Event()
 
