@@ -43,6 +43,7 @@ FLOORS = {
     "server.listening": 5,
     "server.processors": 5,
     "server.systemd": 5,
+    "server.lab": 5,
     "server.cli": 5,
     "server.__main__": 5,
 }

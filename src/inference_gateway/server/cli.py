@@ -21,6 +21,7 @@ from inference_gateway.server.configuration import (
 from inference_gateway.server.configuration.addresses import Refused
 from inference_gateway.server.configuration.values import workers
 from inference_gateway.server.errors import GatewayError
+from inference_gateway.server.lab import PORT, LabServer, run_lab
 from inference_gateway.server.launch import launch
 from inference_gateway.server.listening import CannotServe
 from inference_gateway.server.providers.model_list import Model
@@ -121,6 +122,24 @@ def models(config: str | None) -> None:
         _fail("no provider lists its models", code=1)
     for name in names:
         click.echo(name)
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=PORT,
+    show_default=True,
+    help="Port; 0 takes a free one.",
+)
+def lab(host: str, port: int) -> None:
+    """Start a provider that breaks on purpose; see docs/fault-lab.md."""
+    _log("info")
+    try:
+        run_lab(LabServer(host or "127.0.0.1", port))
+    except CannotServe as error:
+        _fail(str(error), code=error.exit_code)
 
 
 @cli.command()

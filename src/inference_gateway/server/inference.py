@@ -41,6 +41,7 @@ class InferenceRequest:
 
     :ivar provider_id: who is to answer, once that is decided; `upstream_model` is its name for the model.
     :param headers: the client's headers that go along to a provider.
+    :param faults: value of `X-Mock-Faults`, for the mock alone.
     :param provider_hint: value of `?provider=`, empty without.
     :param expires_at: time of the loop's clock at which the call must have ended, in seconds.
     """
@@ -49,6 +50,7 @@ class InferenceRequest:
         "changes",
         "document",
         "expires_at",
+        "faults",
         "headers",
         "model",
         "operation",
@@ -68,6 +70,7 @@ class InferenceRequest:
         provider_hint: str = "",
         request_id: str = "",
         expires_at: float = inf,
+        faults: bytes | None = None,
     ) -> None:
         self.operation = operation
         self.document = document
@@ -75,6 +78,7 @@ class InferenceRequest:
         self.provider_hint = provider_hint
         self.request_id = request_id
         self.expires_at = expires_at
+        self.faults = faults
         self.model = _required_model(document)
         stream: bool | None = document.get("stream", _nullable_flag, expected="true or false")
         self.stream = stream is True

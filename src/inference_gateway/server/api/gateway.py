@@ -80,8 +80,6 @@ def _stages(settings: Settings, providers: Registry, catalog: Catalog, rules: Mo
 
 
 def _backend(provider: Provider, pool: Pool, settings: Settings) -> Backend:
-    if provider.built_in:
-        return MockBackend(provider.id)
     client = settings.client
     patience = Patience(
         first_byte=client.response_header_timeout or inf,
@@ -89,4 +87,6 @@ def _backend(provider: Provider, pool: Pool, settings: Settings) -> Backend:
         whole=client.timeout or inf,
         listing=settings.models.timeout or inf,
     )
+    if provider.built_in:
+        return MockBackend(provider.id, patience=patience)
     return HTTPBackend(provider, pool, patience=patience, limit=client.max_response_body_size)

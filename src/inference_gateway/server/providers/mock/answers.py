@@ -11,6 +11,7 @@ from typing import Final, assert_never
 import msgspec
 
 from inference_gateway.server.errors import BadRequest, NotFound
+from inference_gateway.server.providers.mock.fault_grammar import names_faults
 from inference_gateway.server.providers.mock.reply import Call, Reply, compose, pieces, text_of, words
 from inference_gateway.server.providers.mock.wire import ChatRequest, decode
 from inference_gateway.server.providers.translators.reasoning import Format
@@ -19,6 +20,8 @@ MODELS: Final[tuple[str, ...]] = ("echo",)
 
 CREATED: Final = 1_735_689_600
 """Always the same moment, 2025-01-01T00:00:00Z, in seconds."""
+
+DONE: Final = b"data: [DONE]\n\n"
 
 _MOST_SAID: Final = 2_000_000
 """Characters that the choices of an answer say all together."""
@@ -48,10 +51,10 @@ def parse(body: bytes) -> MockRequest:
     """
     request = decode(body)
     n = request.n or 1
-    if request.model not in MODELS:
+    if request.model not in MODELS and not names_faults(request.model):
         raise NotFound(f"model: the mock has no model {request.model!r}")
     reply = _composed(request)
-    _check_size(reply, n)
+    check_size(reply, n)
     return MockRequest(
         model=request.model,
         stream=bool(request.stream),
@@ -71,7 +74,11 @@ def _composed(request: ChatRequest) -> Reply:
         raise BadRequest("the body is nested too deeply") from error
 
 
-def _check_size(reply: Reply, n: int) -> None:
+def check_size(reply: Reply, n: int) -> None:
+    """Bound what is said.
+
+    :raises BadRequest: it is more than the mock says.
+    """
     said = len(reply.thought) + len(reply.text) + (len(reply.call.arguments) if reply.call else 0)
     if n * said > _MOST_SAID:
         raise BadRequest(f"n: {n} choices of {said} characters are more than the {_MOST_SAID} that are said")
@@ -96,12 +103,17 @@ def events(request: MockRequest) -> Iterator[bytes]:
     for delta in _deltas(request):
         for index in range(request.n):
             yield _chunk(request, {"index": index, "delta": delta, "finish_reason": None})
-    for index in range(request.n):
+    for index in range(request.n if request.reply.finish_reason else 0):
         last = {"index": index, "delta": {"content": ""}, "finish_reason": request.reply.finish_reason}
         yield _chunk(request, last)
     if request.include_usage:
         yield _event({**_envelope(request, "chat.completion.chunk"), "choices": [], "usage": _usage(request)})
-    yield b"data: [DONE]\n\n"
+    yield DONE
+
+
+def choiceless_event(request: MockRequest) -> bytes:
+    """Write an event that has no choice in it, as some providers send first."""
+    return _event({**_envelope(request, "chat.completion.chunk"), "choices": []})
 
 
 def _envelope(request: MockRequest, kind: str) -> dict[str, object]:

@@ -139,7 +139,7 @@ def _example(fault: Fault) -> str:
 
 
 def _scenarios() -> str:
-    return f"{next(iter(SCENARIOS))} to {next(reversed(SCENARIOS))}"
+    return f"{min(SCENARIOS)} to {max(SCENARIOS)}"
 
 
 def _check_together(given: Mapping[str, object]) -> None:

@@ -31,7 +31,8 @@ class Reply(msgspec.Struct, frozen=True):
     thought: str
     text: str
     call: Call | None
-    finish_reason: Literal["stop", "length", "tool_calls"]
+    finish_reason: Literal["stop", "length", "tool_calls", "content_filter"] | None
+    """None where nothing is said of why it ends."""
 
 
 def pieces(text: str) -> list[str]:
