@@ -11,7 +11,7 @@ import msgspec
 
 from inference_gateway.server.providers.mock import answers
 from inference_gateway.server.providers.mock.answers import MockRequest
-from inference_gateway.server.providers.mock.faults import Faults
+from inference_gateway.server.providers.mock.faults import LONGEST, Faults
 from inference_gateway.server.providers.mock.reply import Reply, words
 from inference_gateway.server.transport.messages import Header
 
@@ -20,6 +20,8 @@ _CONTINUES: Final = 64
 """Bytes that a torn chunk announces where nothing would have followed."""
 _TRICKLES: Final = 20
 """Pieces per second of a body that trickles, where it is that fast."""
+_MOST_SLICES: Final = 100_000
+"""Small pieces that a body is cut into; what follows comes in large ones."""
 
 
 class End(Enum):
@@ -69,7 +71,7 @@ def plan(request: MockRequest, faults: Faults) -> Plan:
     vary = _jitter(faults)
     if faults.refuse or faults.reset or faults.hang is not None:
         wait = faults.latency if faults.hang is None else faults.latency + faults.hang
-        return Plan(vary(wait), None, iter(()), End.RESET if faults.reset else End.CUT)
+        return Plan(min(vary(wait), LONGEST), None, iter(()), End.RESET if faults.reset else End.CUT)
     if faults.status is not None:
         return _whole(faults, _error(faults), vary, status=faults.status, wait=faults.latency)
     request = _altered(request, faults)
@@ -135,7 +137,7 @@ def _whole(faults: Faults, body: bytes, vary: Callable[[float], float], *, statu
         body = body if end is not End.WHOLE else body[:kept]
     length = None if faults.chunked else len(body)
     pieces = _chopped(pieces, faults, vary)
-    return Plan(vary(wait), Head(status, headers, length), pieces, end, vary(last_wait))
+    return Plan(min(vary(wait), LONGEST), Head(status, headers, length), pieces, end, vary(last_wait))
 
 
 # ---- streams
@@ -232,13 +234,16 @@ def _chopped(pieces: Iterable[Piece], faults: Faults, vary: Callable[[float], fl
 def _sliced(
     pieces: Iterator[Piece], size: int, pause: float, vary: Callable[[float], float]
 ) -> Iterator[Piece]:
+    left = _MOST_SLICES
     for piece in pieces:
         after = piece.after
-        for begin in range(0, len(piece.data), size):
-            yield Piece(after + vary(pause), piece.data[begin : begin + size])
+        step = size if left > 0 else max(len(piece.data), 1)
+        for begin in range(0, len(piece.data), step):
+            yield Piece(after + vary(pause), piece.data[begin : begin + step])
             after = 0.0
+            left -= 1
         if piece.missing:
-            yield Piece(0.0, b"", piece.missing)
+            yield Piece(after, b"", piece.missing)
 
 
 def _first_bytes(pieces: Iterator[Piece], left: int) -> Iterator[Piece]:
