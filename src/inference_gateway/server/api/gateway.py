@@ -36,6 +36,8 @@ class Gateway(msgspec.Struct):
     """The pipeline."""
     pool: Pool
     background: Background
+    takes_faults: bool
+    """Whether somebody is here who breaks on demand."""
     largest_answer: int
     """Most bytes of an answer that is held as a whole."""
     ready: bool = True
@@ -66,6 +68,7 @@ def build(settings: Settings, pool: Pool) -> Gateway:
         ),
         pool=pool,
         background=background,
+        takes_faults=any(provider.built_in for provider in providers.configured.values()),
         largest_answer=settings.client.max_response_body_size,
     )
 

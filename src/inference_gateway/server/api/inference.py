@@ -34,7 +34,7 @@ async def _infer(gateway: Gateway, request: Request, operation: Operation) -> Re
             provider_hint=parameter(request.query, "provider"),
             request_id=request.request_id,
             expires_at=expiry(request),
-            faults=request.header(b"x-mock-faults"),
+            faults=request.header(b"x-mock-faults") if gateway.takes_faults else None,
         )
     )
 
