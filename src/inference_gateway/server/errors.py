@@ -26,11 +26,58 @@ class BadRequest(GatewayError):
     code = "bad_request"
 
 
+class Unauthorized(GatewayError):
+    """Nobody known asks. The body says no more than that; `reason` goes into `WWW-Authenticate`.
+
+    https://www.rfc-editor.org/rfc/rfc6750#section-3
+
+    :param reason: what is wrong with the credentials, without quotes; empty where there are none.
+    """
+
+    status = 401
+    code = "unauthorized"
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__("unauthorized")
+        self.reason = reason
+
+    @property
+    def challenge(self) -> str:
+        """Value of `WWW-Authenticate`."""
+        why = f', error="invalid_token", error_description="{self.reason}"' if self.reason else ""
+        return f'Bearer realm="inference-gateway"{why}'
+
+
 class Forbidden(GatewayError):
     """Understood, and not allowed here."""
 
     status = 403
     code = "forbidden"
+
+
+class InsufficientScope(Forbidden):
+    """The caller is known, and its token does not grant what the operator asks for.
+
+    :param scopes: what it must grant, for `WWW-Authenticate`.
+    """
+
+    code = "insufficient_scope"
+
+    def __init__(self, message: str, *, scopes: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.scopes = scopes
+
+    @property
+    def challenge(self) -> str:
+        """Value of `WWW-Authenticate`."""
+        scope = f', scope="{" ".join(self.scopes)}"' if self.scopes else ""
+        return f'Bearer realm="inference-gateway", error="insufficient_scope"{scope}'
+
+
+class CrossSite(Forbidden):
+    """A web page of another origin asks, and none of those that may."""
+
+    code = "cross_site"
 
 
 class ModelNotAllowed(Forbidden):
@@ -111,6 +158,13 @@ class Overloaded(GatewayError):
 
     status = 503
     code = "overloaded"
+
+
+class IdentityUnavailable(GatewayError):
+    """Nobody can be recognised: the issuer of tokens has not answered yet."""
+
+    status = 503
+    code = "identity_unavailable"
 
 
 class UpstreamTimeout(GatewayError):

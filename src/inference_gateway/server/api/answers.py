@@ -1,7 +1,7 @@
 """Answers that the gateway writes itself."""
 
 from inference_gateway.server import codec
-from inference_gateway.server.errors import GatewayError, MethodNotAllowed
+from inference_gateway.server.errors import GatewayError, InsufficientScope, MethodNotAllowed, Unauthorized
 from inference_gateway.server.transport.messages import Header, Response
 
 _JSON: Header = (b"content-type", b"application/json")
@@ -19,4 +19,6 @@ def error_response(error: GatewayError) -> Response:
         response.headers.append((b"retry-after", b"%d" % error.retry_after))
     if isinstance(error, MethodNotAllowed):
         response.headers.append((b"allow", ", ".join(error.allow).encode("ascii")))
+    if isinstance(error, Unauthorized | InsufficientScope):
+        response.headers.append((b"www-authenticate", error.challenge.encode("ascii")))
     return response
