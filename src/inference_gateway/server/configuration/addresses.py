@@ -55,6 +55,29 @@ def base_url(text: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
 
 
+def issuer(text: str) -> str:
+    """Check the URL of an issuer of tokens and leave it as it is: tokens repeat it to the letter.
+
+    :raises Refused: it is not https (or http on loopback), lacks a host, or has a user, query or fragment.
+    """
+    parts = _split(text)
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise Refused(
+            "an issuer beyond this machine must be https: whoever answers in its place decides who may call"
+        )
+    return text
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, by its name or address alone; nothing is resolved."""
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def origin(text: str) -> str:
     """Check a web origin and write it as browsers do: lower case, no default port.
 
