@@ -115,7 +115,7 @@ def test_a_missing_features_section_is_taken_while_off(section: str) -> None:
 
 
 def test_a_variable_can_switch_off_what_the_file_switches_on() -> None:
-    assert load_text("auth: {enabled: true}", AUTH_ENABLE="false").settings == Settings()
+    assert load_text("a2a: {enabled: true}", A2A_ENABLE="false").settings == Settings()
 
 
 def test_the_file_that_is_named_must_be_there_and_be_of_a_sane_size() -> None:

@@ -377,11 +377,11 @@ def test_an_old_worker_ends_with_the_rest(start: Start, held: HeldProvider) -> N
         assert process.exit_code() == 0
 
 
-def test_of_one_process_a_reload_reads_the_tls_files_only(start: Start) -> None:
+def test_of_one_process_a_reload_reads_the_tls_files_and_keys_only(start: Start) -> None:
     process = start("--workers", "1")
     port = process.port()
     process.signal(signal.SIGHUP)
-    process.logged("nothing to reload: of one process, only the TLS files can be read anew")
+    process.logged("nothing to reload: of one process, only the TLS files and API keys are read anew")
     assert status(port) == 200
     process.signal(signal.SIGINT)
     assert process.exit_code() == 0

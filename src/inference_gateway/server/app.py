@@ -9,7 +9,7 @@ from inference_gateway.server.api.answers import error_response
 from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.api.router import Router
-from inference_gateway.server.api.routes import ROUTES
+from inference_gateway.server.api.routes import PUBLIC_PATHS, ROUTES
 from inference_gateway.server.errors import GatewayError
 from inference_gateway.server.transport.messages import Request, Response
 
@@ -25,6 +25,8 @@ class Application:
         self.gateway = gateway
         self._cors = cors
         self._router = Router(ROUTES)
+        self._guard = gateway.guard
+        self._sites = gateway.sites
         # Unique across processes by its beginning, within one by its end.
         self._id_prefix = f"req_{os.urandom(8).hex()}".encode("ascii")
         self._counter = itertools.count(1)
@@ -33,13 +35,20 @@ class Application:
         """Answer a request. Raises nothing but cancellation."""
         request_id = self._identify(request)
         try:
-            response = self._preflight(request) or await self._router.find(request)(self.gateway, request)
+            response = self._preflight(request)
+            if response is None:
+                if self._sites is not None:
+                    self._sites.check(request)
+                elif self._guard is not None and request.path not in PUBLIC_PATHS:
+                    # Before the path is looked for: who is not known learns nothing of what there is.
+                    request.principal = self._guard.recall(request) or await self._guard.admit(request)
+                response = await self._router.find(request)(self.gateway, request)
         except GatewayError as error:
             response = error_response(error)
             if error.status >= 500:
-                logger.warning("request %s: %s", request.request_id, error.message)
+                logger.warning("request %s%s: %s", request.request_id, _caller(request), error.message)
         except Exception:
-            logger.exception("request %s failed", request.request_id)
+            logger.exception("request %s%s failed", request.request_id, _caller(request))
             response = error_response(GatewayError("the gateway failed on this request"))
         response.headers.append((b"x-request-id", request_id))
         if self._cors is not None:
@@ -64,3 +73,8 @@ class Application:
 
     def _new_id(self) -> bytes:
         return b"%b%08x" % (self._id_prefix, next(self._counter))
+
+
+def _caller(request: Request) -> str:
+    """Who asked, for the log: the subject and nothing else."""
+    return f" of {request.principal.subject!r}" if request.principal is not None else ""

@@ -11,11 +11,10 @@ from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from inference_gateway.server.api.cors import CORS
-from inference_gateway.server.api.gateway import build
 from inference_gateway.server.app import Application
 from inference_gateway.server.configuration import load_process_settings
 from inference_gateway.server.errors import GatewayError, UpstreamError
-from inference_gateway.server.serve import open_pool
+from inference_gateway.server.serve import open_gateway
 from inference_gateway.server.settings import Settings
 from inference_gateway.server.transport import http1
 from inference_gateway.server.transport.incoming import IncomingBody
@@ -36,11 +35,11 @@ class AnswerBrokeOff(Exception):
 class ASGIGateway:
     """A gateway as an ASGI application. Lifespan events are welcome and not needed.
 
-    :raises CannotServe: the certificates to trust cannot be read.
+    :raises CannotServe: certificates to trust or API keys cannot be used, or a package is missing.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._gateway = build(settings, open_pool(settings))
+        self._gateway = open_gateway(settings)
         cors = CORS(settings.server.cors_origins) if settings.server.cors_origins else None
         application = Application(self._gateway, cors)
         self._adapter = Adapter(application, body_limit=settings.server.max_request_body_size)
@@ -66,6 +65,7 @@ class ASGIGateway:
         while True:
             event = await receive()
             if event["type"] == "lifespan.startup":
+                self._gateway.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self.close()
@@ -312,6 +312,6 @@ def create_app(settings: Settings | None = None) -> ASGIGateway:
 
     :param settings: what to run with; None reads the environment, `.env` and the YAML file, as `serve` does.
     :raises SettingsError: the settings cannot be used.
-    :raises CannotServe: the certificates to trust cannot be read.
+    :raises CannotServe: certificates to trust or API keys cannot be used, or a package is missing.
     """
     return ASGIGateway(settings if settings is not None else load_process_settings().settings)

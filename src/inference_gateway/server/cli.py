@@ -11,7 +11,7 @@ import msgspec
 
 from inference_gateway._version import __version__
 from inference_gateway.server import settings_reference
-from inference_gateway.server.api.gateway import Gateway, build
+from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.configuration import (
     Loaded,
     SettingsError,
@@ -22,10 +22,11 @@ from inference_gateway.server.configuration.addresses import Refused
 from inference_gateway.server.configuration.values import workers
 from inference_gateway.server.errors import GatewayError
 from inference_gateway.server.lab import PORT, LabServer, run_lab
+from inference_gateway.server.keys_cli import keys
 from inference_gateway.server.launch import launch
 from inference_gateway.server.listening import CannotServe
 from inference_gateway.server.providers.model_list import Model
-from inference_gateway.server.serve import certificates, open_pool
+from inference_gateway.server.serve import certificates, open_gateway
 from inference_gateway.server.settings import Settings
 
 T = TypeVar("T")
@@ -46,6 +47,9 @@ def _read_workers(context: click.Context, parameter: click.Parameter, text: str 
 @click.version_option(__version__, message="%(version)s")
 def cli() -> None:
     """Hold the commands together."""
+
+
+cli.add_command(keys)
 
 
 @cli.command()
@@ -92,6 +96,7 @@ def check(offline: bool, config: str | None) -> None:
         click.echo(f"warning: {warning}", err=True)
     try:
         certificates(loaded.settings.server)
+        open_gateway(loaded.settings).pool.close()
     except CannotServe as error:
         _fail(str(error), code=error.exit_code)
     if offline:
@@ -167,7 +172,7 @@ def _log(level: str) -> None:
 
 def _with_gateway(loaded: Loaded, work: Callable[[Gateway], Awaitable[T]]) -> T:
     async def run_once() -> T:
-        gateway = build(loaded.settings, open_pool(loaded.settings))
+        gateway = open_gateway(loaded.settings)
         try:
             return await work(gateway)
         finally:

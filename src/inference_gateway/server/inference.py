@@ -8,6 +8,7 @@ import msgspec
 
 from inference_gateway.server.codec import Document
 from inference_gateway.server.errors import BadRequest
+from inference_gateway.server.principal import Principal
 
 _nullable_string: msgspec.json.Decoder[str | None] = msgspec.json.Decoder(str | None)
 _nullable_flag: msgspec.json.Decoder[bool | None] = msgspec.json.Decoder(bool | None)
@@ -44,6 +45,7 @@ class InferenceRequest:
     :param faults: value of `X-Mock-Faults`, for the mock alone.
     :param provider_hint: value of `?provider=`, empty without.
     :param expires_at: time of the loop's clock at which the call must have ended, in seconds.
+    :param principal: who asks, where callers must say so.
     """
 
     __slots__ = (
@@ -54,6 +56,7 @@ class InferenceRequest:
         "headers",
         "model",
         "operation",
+        "principal",
         "provider_hint",
         "provider_id",
         "request_id",
@@ -71,6 +74,7 @@ class InferenceRequest:
         request_id: str = "",
         expires_at: float = inf,
         faults: bytes | None = None,
+        principal: Principal | None = None,
     ) -> None:
         self.operation = operation
         self.document = document
@@ -79,6 +83,7 @@ class InferenceRequest:
         self.request_id = request_id
         self.expires_at = expires_at
         self.faults = faults
+        self.principal = principal
         self.model = _required_model(document)
         stream: bool | None = document.get("stream", _nullable_flag, expected="true or false")
         self.stream = stream is True

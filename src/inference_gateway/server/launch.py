@@ -13,10 +13,12 @@ from inference_gateway.server.listening import (
     address_of,
     open_listeners,
     passed_listeners,
+    passed_reach_others,
+    reach_others,
 )
 from inference_gateway.server.processors import usable_processors
 from inference_gateway.server.providers.registry import registry
-from inference_gateway.server.serve import Surroundings, certificates, open_pool, run
+from inference_gateway.server.serve import Surroundings, certificates, open_gateway, run
 from inference_gateway.server.settings import MOCK_PROVIDER, ServerSettings, Settings
 from inference_gateway.server.supervisor import Observer, Plan, Supervisor
 from inference_gateway.server.systemd import Reports
@@ -40,14 +42,14 @@ def launch(load: Callable[[], Settings], manager: ServiceManager) -> int:
     count = usable_processors() if workers == "auto" else workers
     reports = Reports(manager.report_to)
     # What cannot be read is told before the port is opened.
-    _check(settings)
+    _check(settings, manager)
     with contextlib.ExitStack() as stack:
         listeners = _listeners(settings.server, manager, count)
         for each in listeners:
             for listener in each:
                 stack.enter_context(listener)
         if count > 1:
-            return _Workers(settings, load, listeners, reports).serve()
+            return _Workers(settings, load, manager, listeners).serve()
         _serve_alone(settings, listeners[0], reports)
     return 0
 
@@ -67,13 +69,14 @@ class _Workers:
         self,
         settings: Settings,
         load: Callable[[], Settings],
+        manager: ServiceManager,
         listeners: Sequence[Listeners],
-        reports: Reports,
     ) -> None:
         self._settings = settings
         self._load = load
+        self._manager = manager
         self._listeners = listeners
-        self._reports = reports
+        self._reports = Reports(manager.report_to)
         self._has_served = False
 
     def serve(self) -> int:
@@ -87,7 +90,7 @@ class _Workers:
             settings = self._load()
         except SettingsError as error:
             raise CannotServe(str(error)) from error
-        _check(settings)
+        _check(settings, self._manager)
         old, new = self._settings.server, settings.server
         if (old.host, old.port, old.workers) != (new.host, new.port, new.workers):
             logger.warning("reload: another host, port or number of workers takes a restart")
@@ -128,13 +131,32 @@ def _allow_open_files(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _check(settings: Settings) -> None:
-    """Find what nothing could start with.
+def _check(settings: Settings, manager: ServiceManager) -> None:
+    """Find what nothing could, or should, start with.
 
-    :raises CannotServe: certificates or keys cannot be used.
+    :raises CannotServe: certificates or keys cannot be used, or everybody could call.
     """
+    _check_exposure(settings, manager)
     certificates(settings.server)
-    open_pool(settings).close()
+    open_gateway(settings).pool.close()
+
+
+def _check_exposure(settings: Settings, manager: ServiceManager) -> None:
+    server = settings.server
+    # Whoever has to show a certificate has said who it is.
+    if settings.auth.active or server.allow_unauthenticated or server.tls_client_ca_path:
+        return
+    if manager.sockets:
+        where, is_exposed = "the socket passed on", passed_reach_others(manager.sockets)
+    else:
+        where, is_exposed = f"SERVER_HOST {server.host}", reach_others(server.host, server.port)
+    if is_exposed:
+        raise CannotServe(
+            f"{where} can be reached from other machines, and nobody would have to say who they are: "
+            "switch authentication on by AUTH_OIDC_ISSUER, AUTH_API_KEYS or AUTH_API_KEYS_FILE, "
+            "or let everybody in by SERVER_ALLOW_UNAUTHENTICATED=true",
+            exit_code=2,
+        )
 
 
 def _listeners(server: ServerSettings, manager: ServiceManager, count: int) -> list[Listeners]:

@@ -1,8 +1,11 @@
 """The sockets that clients connect to: opened here, or passed on by a service manager."""
 
 import contextlib
+import os
 import socket
 from collections.abc import Sequence
+
+from inference_gateway.server.configuration.addresses import is_loopback
 
 Listeners = Sequence[socket.socket]
 """What one worker listens on: a socket for each address."""
@@ -42,6 +45,30 @@ def open_listeners(host: str, port: int, *, workers: int = 1) -> list[Listeners]
             raise CannotServe(problem) from error
         on_failure.pop_all()
     return list(opened)
+
+
+def reach_others(host: str, port: int) -> bool:
+    """Tell whether somebody beyond this machine could connect to what a host names.
+
+    :raises CannotServe: it names no address.
+    """
+    try:
+        found = [str(address[0]) for _, address in _addresses(host, port)]
+    except OSError as error:
+        raise CannotServe(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    return not all(is_loopback(address) for address in found)
+
+
+def passed_reach_others(count: int) -> bool:
+    """Tell the same of the sockets passed on; who may connect to a Unix socket is a matter of its file."""
+    for number in range(_FIRST_PASSED, _FIRST_PASSED + count):
+        # What is no socket is complained about when it is taken.
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(number)) as passed:
+            is_listening = bool(passed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+            is_remote = passed.family != socket.AF_UNIX and not is_loopback(str(passed.getsockname()[0]))
+            if is_listening and is_remote:
+                return True
+    return False
 
 
 def passed_listeners(count: int) -> Listeners:

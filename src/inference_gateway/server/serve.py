@@ -19,7 +19,9 @@ from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.api.gateway import Gateway, build
 from inference_gateway.server.app import Application
 from inference_gateway.server.errors import Overloaded
+from inference_gateway.server.keys.file import UnusableKeys
 from inference_gateway.server.listening import BACKLOG, CannotServe, Listeners, open_listeners
+from inference_gateway.server.oidc import MissingExtra
 from inference_gateway.server.settings import ClientSettings, ProviderSettings, ServerSettings, Settings
 from inference_gateway.server.transport.connector import Connector
 from inference_gateway.server.transport.inbound_tls import (
@@ -46,12 +48,12 @@ class Server:
     """One gateway on one port.
 
     :param listeners: what it listens on; without any, it opens what the settings say.
-    :raises CannotServe: the certificates to show or to trust cannot be read.
+    :raises CannotServe: certificates or API keys cannot be used, or a package is missing.
     """
 
     def __init__(self, settings: Settings, listeners: Listeners = ()) -> None:
         self._settings = settings
-        self._gateway: Gateway = build(settings, open_pool(settings))
+        self._gateway: Gateway = open_gateway(settings)
         cors = CORS(settings.server.cors_origins) if settings.server.cors_origins else None
         application = Application(self._gateway, cors)
         self._connections = Connections(application, application.reject, _limits(settings.server))
@@ -76,14 +78,16 @@ class Server:
             [self._listeners] = open_listeners(server.host, server.port)
         for listener in self._listeners:
             self._accepting.append(await self._accept(listener))
+        self._gateway.start()
         self._watch_certificates()
 
-    def reload_certificates(self) -> None:
-        """Read the TLS files anew, for connections to come."""
-        if self._certificates is None:
-            logger.warning("nothing to reload: of one process, only the TLS files can be read anew")
-        else:
+    def reload(self) -> None:
+        """Read the TLS files anew, for connections to come, and the file of API keys."""
+        has_keys = self._gateway.guard is not None and self._gateway.guard.reload()
+        if self._certificates is not None:
             self._certificates.reload()
+        elif not has_keys:
+            logger.warning("nothing to reload: of one process, only the TLS files and API keys are read anew")
 
     async def retire(self) -> None:
         """Take no more connections, and wait until those there are have closed, however long that is."""
@@ -170,8 +174,8 @@ def run(settings: Settings, listeners: Listeners, surroundings: Surroundings) ->
     """Serve until told to stop.
 
     SIGTERM lets requests under way end until the deadline, a second one ends them at once. Alone, SIGINT
-    does the same, and SIGHUP reads the TLS files anew. Under a supervisor, those two are the supervisor's,
-    and SIGQUIT lets requests take as long as they need.
+    does the same, and SIGHUP reads the TLS files and API keys anew. Under a supervisor, those two are the
+    supervisor's, and SIGQUIT lets requests take as long as they need.
 
     :raises CannotServe: it could not begin.
     """
@@ -198,7 +202,7 @@ class _Orders:
         self._loop.add_signal_handler(signal.SIGTERM, self._terminate)
         if supervisor is None:
             self._loop.add_signal_handler(signal.SIGINT, self._terminate)
-            self._loop.add_signal_handler(signal.SIGHUP, server.reload_certificates)
+            self._loop.add_signal_handler(signal.SIGHUP, server.reload)
         else:
             self._loop.add_signal_handler(signal.SIGQUIT, self.given.set)
             self._loop.add_reader(supervisor, self._lose, supervisor)
@@ -263,6 +267,19 @@ def certificates(server: ServerSettings) -> Certificates | None:
         raise CannotServe(f"SERVER_TLS_CERT_PATH, SERVER_TLS_KEY_PATH: {error}", exit_code=2) from error
     except UnusableAuthorities as error:
         raise CannotServe(f"SERVER_TLS_CLIENT_CA_PATH: {error}", exit_code=2) from error
+
+
+def open_gateway(settings: Settings) -> Gateway:
+    """Put a gateway together. Opens no connection.
+
+    :raises CannotServe: certificates or API keys cannot be used, or a package is missing.
+    """
+    try:
+        return build(settings, open_pool(settings))
+    except UnusableKeys as error:
+        raise CannotServe(f"AUTH_API_KEYS_FILE: {error}", exit_code=2) from error
+    except MissingExtra as error:
+        raise CannotServe(str(error), exit_code=2) from error
 
 
 def open_pool(settings: Settings) -> Pool:

@@ -17,6 +17,9 @@ MASK: Final = "********"
 MOST_WORKERS: Final = 1024
 """The most processes that one port is served by."""
 
+SHORTEST_KEY: Final = 16
+"""The fewest characters of an API key that is taken from the settings."""
+
 LONGEST: Final = 100 * 365 * 86_400.0
 """The longest duration taken, in seconds: a hundred years."""
 
@@ -132,6 +135,10 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_url_size: Annotated[
         int, Meta(ge=256, le=1_048_576, description="Longest request target in bytes.")
     ] = 8192
+    allow_unauthenticated: Annotated[
+        bool,
+        Meta(description="Whether others than this machine may call although nobody must say who they are."),
+    ] = False
     max_connections: Annotated[
         int, Meta(ge=1, description="Client connections that each worker process holds open at one time.")
     ] = 10_000
@@ -142,6 +149,66 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"kind": "origins"},
         ),
     ] = ()
+
+
+class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may call."""
+
+    enabled: Annotated[
+        bool | None,
+        Meta(
+            description="Whether callers must say who they are; unset, they must where an issuer or keys are "
+            "given."
+        ),
+    ] = None
+    oidc_issuer: Annotated[
+        str | None,
+        Meta(
+            description="OpenID Connect issuer whose tokens are taken, exactly as it writes itself; https, "
+            "or http on loopback.",
+            extra={"kind": "issuer"},
+        ),
+    ] = None
+    oidc_client_id: Annotated[
+        str | None, Meta(description="Client id that a token may be meant for (its `aud`).")
+    ] = None
+    oidc_audiences: Annotated[
+        tuple[str, ...],
+        Meta(description="Comma list of further audiences that a token may have.", extra={"kind": "words"}),
+    ] = ()
+    oidc_leeway: Annotated[
+        Annotated[float, Meta(ge=0, le=300)],
+        Meta(description="Difference between the issuer's clock and ours that is put up with; at most 5m."),
+    ] = 30.0
+    required_scopes: Annotated[
+        tuple[str, ...],
+        Meta(description="Comma list of scopes that a token must grant.", extra={"kind": "scopes"}),
+    ] = ()
+    required_claims: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Comma list of `claim=value` that a token must say, or `claim` that it must have; a "
+            "list in the token need only hold the value.",
+            extra={"kind": "claims"},
+        ),
+    ] = ()
+    api_keys: Annotated[
+        tuple[Secret, ...],
+        Meta(
+            description="Comma list of keys that callers may show, each of 16 characters or more.",
+            extra={"kind": "keys"},
+        ),
+    ] = ()
+    api_keys_file: Annotated[
+        str | None,
+        Meta(description="File of hashed keys, written by `inference-gateway keys create`; mode 0600."),
+    ] = None
+
+    @property
+    def active(self) -> bool:
+        """Whether callers must say who they are."""
+        given = bool(self.oidc_issuer or self.api_keys or self.api_keys_file)
+        return given if self.enabled is None else self.enabled
 
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -370,6 +437,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ()
     server: ServerSettings = ServerSettings()
+    auth: AuthSettings = AuthSettings()
     client: ClientSettings = ClientSettings()
     models: ModelsSettings = ModelsSettings()
     mock: MockSettings = MockSettings()
@@ -418,7 +486,6 @@ MISSING_FEATURES: Final = (
             "MCP_DISABLE_HEALTHCHECK_LOGS",
         ),
     ),
-    MissingFeature("authentication", ("AUTH_ENABLED",), ("AUTH_OIDC_ISSUER", "AUTH_OIDC_CLIENT_ID")),
     MissingFeature("telemetry", ("TELEMETRY_ENABLED",), ("TELEMETRY_METRICS_PORT",)),
     MissingFeature("metrics push", ("TELEMETRY_METRICS_PUSH_ENABLED",)),
     MissingFeature("tracing", ("TELEMETRY_TRACING_ENABLED",), ("TELEMETRY_TRACING_OTLP_ENDPOINT",)),
@@ -443,7 +510,7 @@ MISSING_FEATURES: Final = (
     ),
 )
 
-FEATURE_SECTIONS: Final = ("mcp", "auth", "telemetry", "guardrails", "routing", "a2a")
+FEATURE_SECTIONS: Final = ("mcp", "telemetry", "guardrails", "routing", "a2a")
 """Sections of a YAML file that belong to missing features alone."""
 
 WITHOUT_EFFECT: Final[Mapping[str, str]] = {

@@ -22,11 +22,12 @@ class Row(NamedTuple):
     paths: tuple[str, ...]
     operation_id: str
     summary: str = "Does it"
+    is_public: bool = False
 
 
 EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 ROWS = (
-    Row(("GET", "HEAD"), ("/health", "/v1/health"), "healthCheck"),
+    Row(("GET", "HEAD"), ("/health", "/v1/health"), "healthCheck", is_public=True),
     Row(("GET",), ("/v1/models/{id}",), "getModel"),
     Row(("POST",), ("/v1/chat/completions",), "createChatCompletion"),
     Row(EVERY_METHOD, ("/proxy/{provider}/{path}", "/v1/proxy/{provider}/{path}"), "proxy"),

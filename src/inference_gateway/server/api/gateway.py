@@ -5,6 +5,9 @@ from math import inf
 
 import msgspec
 
+from inference_gateway.server.api.authentication import Guard, open_guard
+from inference_gateway.server.api.cross_site import SiteRule, site_rule
+from inference_gateway.server.pipeline.caller_models import CallerModels
 from inference_gateway.server.pipeline.chain import Handler, Stage, compose
 from inference_gateway.server.pipeline.field_rules import FieldRules
 from inference_gateway.server.pipeline.messages import Conversation
@@ -40,8 +43,17 @@ class Gateway(msgspec.Struct):
     """Whether somebody is here who breaks on demand."""
     largest_answer: int
     """Most bytes of an answer that is held as a whole."""
+    guard: Guard | None
+    """Finds out who asks; None where nobody must say."""
+    sites: SiteRule | None
+    """Turns web pages away where callers need no key that a page could lack."""
     ready: bool = True
     """Whether new work is welcome; off while draining."""
+
+    def start(self) -> None:
+        """Begin what runs beside requests. Requests that come before it do no harm."""
+        if self.guard is not None:
+            self.guard.start()
 
     async def close(self) -> None:
         """Close connections and end background work."""
@@ -50,7 +62,11 @@ class Gateway(msgspec.Struct):
 
 
 def build(settings: Settings, pool: Pool) -> Gateway:
-    """Put a gateway together. Opens no connection."""
+    """Put a gateway together. Opens no connection.
+
+    :raises UnusableKeys: the file of API keys cannot be used.
+    :raises MissingExtra: a package that a feature needs is not installed.
+    """
     providers = registry(settings)
     background = Background()
     backends = {p.id: _backend(p, pool, settings) for p in providers.configured.values()}
@@ -70,6 +86,8 @@ def build(settings: Settings, pool: Pool) -> Gateway:
         background=background,
         takes_faults=any(provider.built_in for provider in providers.configured.values()),
         largest_answer=settings.client.max_response_body_size,
+        guard=open_guard(settings.auth, pool, background),
+        sites=None if settings.auth.active else site_rule(settings.server),
     )
 
 
@@ -78,6 +96,8 @@ def _stages(settings: Settings, providers: Registry, catalog: Catalog, rules: Mo
     stages: list[Stage] = [Conversation(images=settings.enable_vision), Routing(providers, catalog)]
     if rules.active:
         stages.append(ModelFilter(rules))
+    if settings.auth.active:
+        stages.append(CallerModels(rules))
     stages += FieldRules(providers.configured), Reasoning(providers.configured)
     return stages
 

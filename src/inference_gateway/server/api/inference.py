@@ -35,6 +35,7 @@ async def _infer(gateway: Gateway, request: Request, operation: Operation) -> Re
             request_id=request.request_id,
             expires_at=expiry(request),
             faults=request.header(b"x-mock-faults") if gateway.takes_faults else None,
+            principal=request.principal,
         )
     )
 

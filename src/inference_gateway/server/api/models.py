@@ -21,14 +21,16 @@ async def list_models(gateway: Gateway, request: Request) -> Response:
     provider_id = parameter(request.query, "provider")
     if not provider_id:
         listed = await in_time(gateway.catalog.all(), expires_at)
-        return json_response({"object": "list", "data": _served(gateway, listed)})
+        return json_response({"object": "list", "data": _served(gateway, request, listed)})
     gateway.registry.require(provider_id)
     try:
         models = await in_time(gateway.catalog.of(provider_id), expires_at)
     except GatewayError as error:
         kind = UpstreamTimeout if isinstance(error, UpstreamTimeout) else UpstreamError
         raise kind(f"failed to list the models of {provider_id!r}: {error.message}") from error
-    return json_response({"object": "list", "provider": provider_id, "data": _served(gateway, models)})
+    return json_response(
+        {"object": "list", "provider": provider_id, "data": _served(gateway, request, models)}
+    )
 
 
 async def get_model(gateway: Gateway, request: Request) -> Response:
@@ -43,7 +45,7 @@ async def get_model(gateway: Gateway, request: Request) -> Response:
         found = [m for m in listed if m.id == wanted]
     else:
         found = [m for m in await in_time(gateway.catalog.all(), expires_at) if m.name == wanted]
-    served = _served(gateway, found)
+    served = _served(gateway, request, found)
     if len(served) > 1:
         raise BadRequest(f"several providers list {wanted!r}: ask for {' or '.join(m.id for m in served)}")
     if not served:
@@ -51,9 +53,13 @@ async def get_model(gateway: Gateway, request: Request) -> Response:
     return json_response(served[0])
 
 
-def _served(gateway: Gateway, models: list[Model] | tuple[Model, ...]) -> list[Model]:
-    permits = gateway.rules.permits
-    return [m for m in models if permits(m.served_by, m.name)]
+def _served(gateway: Gateway, request: Request, models: list[Model] | tuple[Model, ...]) -> list[Model]:
+    """What of these models the operator serves, and this caller may use."""
+    rules, caller = gateway.rules, request.principal
+    served = [m for m in models if rules.permits(m.served_by, m.name)]
+    if caller is None or not caller.allowed_models:
+        return served
+    return [m for m in served if rules.is_among(caller.allowed_models, m.served_by, m.name)]
 
 
 def _check_include(include: str) -> None:

@@ -49,6 +49,10 @@ class RouteLike(Protocol):
     def summary(self) -> str:
         """What the operation does, in a line."""
 
+    @property
+    def is_public(self) -> bool:
+        """Whether it never asks for a token."""
+
 
 class Operation(msgspec.Struct, frozen=True):
     """What the route table does not say about an operation. Names are those of components."""
@@ -61,8 +65,6 @@ class Operation(msgspec.Struct, frozen=True):
     body: str | None = None
     relays: bool = False
     """Whether a provider's own error can be the answer."""
-    is_open: bool = False
-    """Whether it never asks for a token."""
 
 
 # ---- what is said about operations -------------------------------------------------------------------
@@ -84,17 +86,13 @@ OPERATIONS: Mapping[str, Operation] = {
         "Answers as long as the process can answer. No provider is asked.",
         "Healthy",
         ANY,
-        is_open=True,
     ),
-    "healthLive": Operation(
-        "Health", "Whether the process is alive; if not, restart it.", "Healthy", ANY, is_open=True
-    ),
+    "healthLive": Operation("Health", "Whether the process is alive; if not, restart it.", "Healthy", ANY),
     "healthReady": Operation(
         "Health",
         "Whether new requests are welcome. 503 while shutting down, with streams still being finished.",
         "Healthy",
         ANY,
-        is_open=True,
     ),
     "listModels": Operation(
         "Models",
@@ -138,7 +136,7 @@ OPERATIONS: Mapping[str, Operation] = {
         body="ProviderRequest",
         relays=True,
     ),
-    "getOpenAPI": Operation("Meta", "This document.", "Document", ANY, is_open=True),
+    "getOpenAPI": Operation("Meta", "This document.", "Document", ANY),
 }
 
 TAGS = {
@@ -370,7 +368,8 @@ def _components() -> Json:
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
-                "description": "Asked for only where the operator has switched authentication on.",
+                "description": "An API key of the gateway, or a token of the operator's OpenID Connect "
+                "issuer. Asked for only where the operator has switched authentication on.",
             }
         },
         "parameters": _parameters(),
@@ -447,7 +446,7 @@ def _operation(route: RouteLike, path: str, method: str) -> Json:
         "description": row.description,
         "tags": [row.tag],
     }
-    if row.is_open:
+    if route.is_public:
         made["security"] = []
     if parameters := [*_path_parameters(path), *row.parameters]:
         made["parameters"] = [_ref("parameters", name) for name in parameters]

@@ -5,7 +5,7 @@ import msgspec
 from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.api.inference import expiry
 from inference_gateway.server.codec import Document
-from inference_gateway.server.errors import BadRequest, UnsupportedMediaType
+from inference_gateway.server.errors import BadRequest, Forbidden, UnsupportedMediaType
 from inference_gateway.server.providers.http_backend import HTTPBackend
 from inference_gateway.server.providers.wire import checked_path
 from inference_gateway.server.transport import headers
@@ -18,6 +18,9 @@ _BEFORE_JSON = b" \t\n\r\0\xef\xbb\xbf\xfe\xff"
 
 async def proxy(gateway: Gateway, request: Request) -> Response:
     """Relay a request and its answer as they are, both ways as they come."""
+    if request.principal is not None and request.principal.allowed_models:
+        # A provider may take a model from a path, a header or a file: no list could be held to all of them.
+        raise Forbidden("this key is good for some models only, and raw requests could reach others")
     provider_id = request.params["provider"].decode("latin-1")
     gateway.registry.require(provider_id)
     backend = gateway.backends[provider_id]

@@ -23,17 +23,34 @@ class Route(msgspec.Struct, frozen=True):
     operation_id: str
     summary: str
     endpoint: Endpoint
+    is_public: bool = False
+    """Whether it answers callers who do not say who they are; its paths have no parameters."""
 
 
 ROUTES = (
-    Route(_GET, ("/health", "/v1/health"), "healthCheck", "Whether the gateway runs", health.live),
-    Route(_GET, ("/health/live", "/v1/health/live"), "healthLive", "Whether the gateway runs", health.live),
+    Route(
+        _GET,
+        ("/health", "/v1/health"),
+        "healthCheck",
+        "Whether the gateway runs",
+        health.live,
+        is_public=True,
+    ),
+    Route(
+        _GET,
+        ("/health/live", "/v1/health/live"),
+        "healthLive",
+        "Whether the gateway runs",
+        health.live,
+        is_public=True,
+    ),
     Route(
         _GET,
         ("/health/ready", "/v1/health/ready"),
         "healthReady",
         "Whether the gateway takes requests",
         health.ready,
+        is_public=True,
     ),
     Route(_GET, ("/v1/models",), "listModels", "List models", models.list_models),
     Route(_GET, ("/v1/models/{id}",), "getModel", "Describe a model", models.get_model),
@@ -54,3 +71,6 @@ ROUTES = (
     ),
     Route(_GET, ("/openapi.json",), "getOpenAPI", "This document", documents.openapi),
 )
+
+PUBLIC_PATHS = frozenset(path.encode("ascii") for route in ROUTES if route.is_public for path in route.paths)
+"""Everything else, paths that do not exist included, is for callers who say who they are."""

@@ -23,6 +23,7 @@ from inference_gateway.server.settings import (
     CONFIG_PATH_VARIABLE,
     MASK,
     MISSING_FEATURES,
+    AuthSettings,
     MissingFeature,
     ProviderSettings,
     Settings,
@@ -32,6 +33,7 @@ DEFAULT: Final = "default"
 """Source of a setting that no source names."""
 
 _UNSET: Final = object()
+_WAYS_IN: Final = ("AUTH_OIDC_ISSUER", "AUTH_API_KEYS", "AUTH_API_KEYS_FILE")
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +84,7 @@ def load(*, environ: Mapping[str, str], config: str | None = None, dotenv: str |
     reader = _SettingsReader(variables, document, report)
     settings = reader.read()
     _check_tls(reader.sources, report)
+    _check_auth(settings.auth, reader.sources, report)
     if report.problems:
         raise SettingsError(tuple(report.problems))
     return Loaded(settings=settings, warnings=tuple(report.warnings), sources=reader.sources)
@@ -154,6 +157,25 @@ def _check_tls(sources: Mapping[str, str], report: Report) -> None:
     authorities = "SERVER_TLS_CLIENT_CA_PATH"
     if sources[authorities] != DEFAULT and not given:
         report.problem(sources[authorities], f"{authorities}: needs {certificate} and {key} as well")
+
+
+def _check_auth(auth: AuthSettings, sources: Mapping[str, str], report: Report) -> None:
+    """Report what would let nobody in, or somebody whom nobody meant."""
+    if not auth.active:
+        return
+    # A source that was refused has been reported already, and its setting is as if it were not there.
+    named = [name for name in _WAYS_IN if sources[name] != DEFAULT]
+    if not named:
+        report.problem(
+            sources["AUTH_ENABLED"],
+            f"AUTH_ENABLED: nobody could call; give {' or '.join(_WAYS_IN)} as well",
+        )
+    audiences = ("AUTH_OIDC_CLIENT_ID", "AUTH_OIDC_AUDIENCES")
+    if auth.oidc_issuer and all(sources[name] == DEFAULT for name in audiences):
+        report.problem(
+            sources["AUTH_OIDC_ISSUER"],
+            f"AUTH_OIDC_ISSUER: needs {' or '.join(audiences)}, so that tokens made for others are refused",
+        )
 
 
 def _is_on(feature: MissingFeature, given: Given) -> bool:

@@ -8,13 +8,14 @@ from typing import Final, Literal
 
 import msgspec
 
-from inference_gateway.server.configuration.addresses import Refused, base_url, origin, proxy
+from inference_gateway.server.configuration.addresses import Refused, base_url, issuer, origin, proxy
 from inference_gateway.server.configuration.catalogue import Field
 from inference_gateway.server.settings import (
     CONNECTION_HEADER_PREFIXES,
     CONNECTION_HEADERS,
     CREDENTIAL_HEADERS,
     MOST_WORKERS,
+    SHORTEST_KEY,
     Secret,
 )
 
@@ -45,6 +46,8 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VISIBLE: Final = re.compile(r"[!-~]+")
 _PRINTABLE: Final = re.compile(r"[ -~]*")
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
+# https://www.rfc-editor.org/rfc/rfc6749#section-3.3
+_SCOPE: Final = re.compile(r"[!#-\[\]-~]+")
 _ACCOUNT: Final = re.compile(r"[0-9A-Za-z_-]+")
 
 
@@ -222,6 +225,40 @@ def _exceptions(raw: Raw) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_line(item) for item in items))
 
 
+def _words(raw: Raw) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_line(item) for item in _items(raw)))
+
+
+def _scopes(raw: Raw) -> tuple[str, ...]:
+    items = _items(raw)
+    for item in items:
+        if not _SCOPE.fullmatch(item):
+            raise Refused(f"{_shown(item)} is not a scope: it has a blank, a quote or a letter outside ASCII")
+    return tuple(dict.fromkeys(items))
+
+
+def _claims(raw: Raw) -> tuple[str, ...]:
+    items = _words(raw)
+    for item in items:
+        if item.startswith("="):
+            raise Refused(f"{_shown(item)} names no claim; give claim=value, such as groups=llm-users")
+    return items
+
+
+def _keys(raw: Raw) -> tuple[Secret, ...]:
+    parts = [part.strip() for part in (raw.split(",") if isinstance(raw, str) else raw)]
+    if "" in parts:
+        raise Refused("one of the keys is blank")
+    if any(len(part) < SHORTEST_KEY for part in parts):
+        raise Refused(
+            f"a key has fewer than {SHORTEST_KEY} characters and could be guessed; "
+            "make one with `inference-gateway keys create`, or by `openssl rand -hex 32`"
+        )
+    if len(set(parts)) < len(parts):
+        raise Refused("a key is given twice")
+    return tuple(_key(part) for part in parts)
+
+
 _TEXTS: Final[Mapping[str, Callable[[str], object]]] = {
     "text": _line,
     "switch": switch,
@@ -238,12 +275,17 @@ _TEXTS: Final[Mapping[str, Callable[[str], object]]] = {
     "proxy": lambda text: Secret(proxy(text)),
     "variable": _variable,
     "account": _account,
+    "issuer": issuer,
 }
 _LISTS: Final[Mapping[str, Callable[[Raw], object]]] = {
     "names": _names,
     "headers": _headers,
     "origins": _origins,
     "exceptions": _exceptions,
+    "words": _words,
+    "scopes": _scopes,
+    "claims": _claims,
+    "keys": _keys,
 }
 
 
@@ -293,6 +335,6 @@ def write(field: Field, value: object) -> str:
         case frozenset():
             return ",".join(sorted(value))
         case tuple():
-            return ",".join(value)
+            return ",".join(map(str, value))
         case _:
             return str(value)

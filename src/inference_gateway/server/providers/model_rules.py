@@ -25,14 +25,18 @@ class ModelRules:
         """Whether this provider's model is served; `model` is the provider's name for it."""
         if not self.active:
             return True
+        if self._allowed:
+            return self.is_among(self._allowed, provider_id, model)
+        return not self.is_among(self._denied, provider_id, model)
+
+    def is_among(self, listed: frozenset[str], provider_id: str, model: str) -> bool:
+        """Whether a list, in lower case, has this provider's model by any of its names."""
         provider = self._providers.get(provider_id)
         prefix = provider.model_prefix if provider is not None else ""
         names = set()
         for name in (model.lower(), model.lower().removeprefix(prefix)):
             names |= {name, f"{provider_id}/{name}"}
-        if self._allowed:
-            return not names.isdisjoint(self._allowed)
-        return names.isdisjoint(self._denied)
+        return not names.isdisjoint(listed)
 
     def check(self, provider_id: str, model: str) -> None:
         """Refuse what is not permitted.

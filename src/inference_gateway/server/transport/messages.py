@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from inference_gateway.server.principal import Principal
+
 Header = tuple[bytes, bytes]
 """Name in lower case, value without surrounding white space."""
 
@@ -51,9 +53,21 @@ class Request:
     """What a client asks. `path` and `query` are the bytes of the request target, undecoded.
 
     :ivar params: the parts of the path that a route's template names, undecoded.
+    :ivar principal: who asks, where callers must say so.
     """
 
-    __slots__ = ("_index", "body", "client", "headers", "method", "params", "path", "query", "request_id")
+    __slots__ = (
+        "_index",
+        "body",
+        "client",
+        "headers",
+        "method",
+        "params",
+        "path",
+        "principal",
+        "query",
+        "request_id",
+    )
 
     def __init__(
         self,
@@ -74,6 +88,7 @@ class Request:
         self.request_id = request_id
         self.client = client
         self.params: dict[str, bytes] = {}
+        self.principal: Principal | None = None
         self._index: dict[bytes, bytes] | None = None
 
     def header(self, name: bytes) -> bytes | None:
