@@ -71,9 +71,7 @@ def parse(body: bytes) -> tuple[Key, ...]:
 def _key(found: dict[str, Any]) -> Key | None:
     id = found.get("kid", "")
     algorithms = _algorithms(found)
-    operations = found.get("key_ops", ["verify"])
-    is_for_signatures = found.get("use", "sig") == "sig" and "verify" in operations
-    if not algorithms or not isinstance(id, str) or not is_for_signatures:
+    if not algorithms or not isinstance(id, str) or not _is_for_signatures(found):
         return None
     if any(isinstance(value, str) and len(value) > _LONGEST_NUMBER for value in found.values()):
         return None
@@ -92,6 +90,11 @@ def _key(found: dict[str, Any]) -> Key | None:
             logger.warning("the issuer's key %.64r has %d bits: left out", id, size)
             return None
     return Key(id, algorithms, public, tuple(sorted(plain.items())))
+
+
+def _is_for_signatures(found: dict[str, Any]) -> bool:
+    operations = found.get("key_ops", ["verify"])
+    return found.get("use", "sig") == "sig" and isinstance(operations, list) and "verify" in operations
 
 
 def _algorithms(found: dict[str, Any]) -> frozenset[str]:
