@@ -119,7 +119,7 @@ def test_probes_ask_for_no_token() -> None:
 
 def test_an_error_answer_is_a_sentence_under_its_status() -> None:
     responses = operations(OWN)["createChatCompletion"]["responses"]
-    statuses = {200, 400, 403, 408, 413, 414, 415, 431, 500, 502, 503, 504}
+    statuses = {200, 400, 401, 403, 408, 413, 414, 415, 431, 500, 502, 503, 504}
     assert set(responses) == {*map(str, statuses), "default"}
     validator("Error").validate({"error": "no"})
     assert not validator("Error").is_valid({"error": {"message": "no"}})

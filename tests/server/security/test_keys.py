@@ -23,6 +23,7 @@ from inference_gateway.server.keys import ring as ring_module
 from inference_gateway.server.keys.file import UnusableKeys, change, read
 from inference_gateway.server.keys.record import KeyList, create
 from inference_gateway.server.keys.ring import KeyRing
+from inference_gateway.server.serve import Server
 
 Start = Callable[..., FakeGateway]
 KEY = "a-key-of-the-settings"
@@ -159,6 +160,23 @@ def test_a_made_key_lets_in_until_it_is_revoked(
     assert keys("revoke", "alice", "--file", str(path)).exit_code == 0
     assert gateway.chat(body(), headers=bearer(key)).status == 401
     assert gateway.chat(body(), headers=bearer(other)).status == 200
+
+
+def test_a_reload_reads_the_keys_at_once(
+    start: Start, made: Callable[..., str], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ring_module, "_LOOK_EVERY", 3600.0)
+    key = made("alice")
+    gateway = start(AUTH_API_KEYS_FILE=str(path))
+    keys("revoke", "alice", "--file", str(path))
+    assert gateway.chat(body(), headers=bearer(key)).status == 200
+
+    async def reload() -> None:
+        assert isinstance(gateway.server, Server)
+        gateway.server.reload()
+
+    gateway.thread.call(reload())
+    assert gateway.chat(body(), headers=bearer(key)).status == 401
 
 
 def test_a_key_ends_when_it_expires(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:

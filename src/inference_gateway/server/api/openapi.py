@@ -78,6 +78,7 @@ ANY = (
     errors.Overloaded,
 )
 BODY = (errors.BodyTooLarge, errors.UnsupportedMediaType)
+CALLERS = (errors.Unauthorized, errors.Forbidden)
 UPSTREAM = (errors.UpstreamError, errors.UpstreamTimeout)
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -150,6 +151,8 @@ TAGS = {
 
 ERRORS: Mapping[type[errors.GatewayError], str] = {
     errors.BadRequest: "The request cannot be understood. The message names what is wrong.",
+    errors.Unauthorized: "The operator wants to know who asks, and the request does not say, or not well: "
+    "`WWW-Authenticate` has the reason.",
     errors.Forbidden: "Not allowed here: a model the operator does not serve, or a feature that is off.",
     errors.NotFound: "No such thing.",
     errors.MethodNotAllowed: "The path exists, but not with this method. `Allow` names those that do.",
@@ -196,6 +199,7 @@ HEADERS: Mapping[str, tuple[str, str]] = {
     "X-Upstream-Request-Id": ("string", "The provider's id of the request."),
     "Retry-After": ("integer", "Seconds after which to try again."),
     "Allow": ("string", "Methods that the path has."),
+    "WWW-Authenticate": ("string", "A challenge as RFC 6750 has it, with the reason."),
     "X-RateLimit-Limit-Requests": ("string", "The provider's limit of requests."),
     "X-RateLimit-Limit-Tokens": ("string", "The provider's limit of tokens."),
     "X-RateLimit-Remaining-Requests": ("string", "Requests left of the provider's limit."),
@@ -203,7 +207,7 @@ HEADERS: Mapping[str, tuple[str, str]] = {
     "X-RateLimit-Reset-Requests": ("string", "When the provider's limit of requests is reset."),
     "X-RateLimit-Reset-Tokens": ("string", "When the provider's limit of tokens is reset."),
 }
-RELAYED = tuple(name for name in HEADERS if name != "Allow")
+RELAYED = tuple(name for name in HEADERS if name not in ("Allow", "WWW-Authenticate"))
 
 SCHEMAS: Mapping[str, TypeAdapter[object]] = {
     name: TypeAdapter(getattr(types, name))
@@ -273,7 +277,11 @@ def _answer(description: str, content: Json, *headers: str) -> Json:
 
 
 def _error_answer(error: type[errors.GatewayError]) -> Json:
-    extra = {errors.Overloaded: ("Retry-After",), errors.MethodNotAllowed: ("Allow",)}
+    extra = {
+        errors.Overloaded: ("Retry-After",),
+        errors.MethodNotAllowed: ("Allow",),
+        errors.Unauthorized: ("WWW-Authenticate",),
+    }
     return _answer(ERRORS[error], _json_of("Error"), *extra.get(error, ()))
 
 
@@ -452,7 +460,7 @@ def _operation(route: RouteLike, path: str, method: str) -> Json:
         made["parameters"] = [_ref("parameters", name) for name in parameters]
     if row.body is not None and method in WITH_BODY:
         made["requestBody"] = _ref("requestBodies", row.body)
-    made["responses"] = _responses(row)
+    made["responses"] = _responses(row, () if route.is_public else CALLERS)
     return made
 
 
@@ -473,9 +481,9 @@ def _path_parameters(path: str) -> list[str]:
     return names
 
 
-def _responses(row: Operation) -> Json:
+def _responses(row: Operation, more: tuple[type[errors.GatewayError], ...]) -> Json:
     made: Json = {"200": _ref("responses", row.success)}
-    for error in sorted(row.errors, key=lambda each: each.status):
+    for error in sorted({*row.errors, *more}, key=lambda each: each.status):
         made[str(error.status)] = _ref("responses", _error_name(error))
     if row.relays:
         made["default"] = _ref("responses", "ProviderError")
