@@ -21,8 +21,8 @@ from inference_gateway.server.configuration import (
 from inference_gateway.server.configuration.addresses import Refused
 from inference_gateway.server.configuration.values import workers
 from inference_gateway.server.errors import GatewayError
-from inference_gateway.server.lab import PORT, LabServer, run_lab
 from inference_gateway.server.keys_cli import keys
+from inference_gateway.server.lab import PORT, LabServer, run_lab
 from inference_gateway.server.launch import launch
 from inference_gateway.server.listening import CannotServe
 from inference_gateway.server.providers.model_list import Model

@@ -14,7 +14,8 @@ _MAX_AGE = (b"access-control-max-age", b"600")
 _EXPOSED = (
     b"access-control-expose-headers",
     b"x-request-id, x-upstream-request-id, www-authenticate, retry-after, retry-after-ms, "
-    b"x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, "
+    b"x-ratelimit-limit-requests, x-ratelimit-limit-tokens, "
+    b"x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, "
     b"x-ratelimit-reset-requests, x-ratelimit-reset-tokens",
 )
 _VARY = (b"vary", b"origin")
