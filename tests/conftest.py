@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from fakes.gateway import FakeGateway
 from fakes.provider import FakeProvider, Script, well_behaved
@@ -14,6 +15,14 @@ APPLICATION_SUITE = [
     HERE / part for part in ("e2e", "server/api", "server/pipeline", "server/test_app.py", "test_smoke.py")
 ]
 """Tests that know nothing of the HTTP server below: they run on ours and through the ASGI adapter."""
+
+
+# A machine with other work to do is slow, and that is no failure. The same cases each time: a run that
+# fails can be repeated.
+settings.register_profile(
+    "gateway", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("gateway")
 
 
 def pytest_configure(config: pytest.Config) -> None:

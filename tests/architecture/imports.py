@@ -27,6 +27,7 @@ FLOORS = {
     "server.tasks": 1,
     "server.principal": 1,
     "server.inference": 1,
+    "server.outcome": 1,
     "server.transport.messages": 1,  # the seam's pure types, known to every floor above
     "server.transport": 2,
     "server.providers": 2,

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from fakes.provider import DONE, STREAM, chunk
 from inference_gateway.server.chat_stream import ChatStream, error_event
-from inference_gateway.server.errors import UpstreamError, UpstreamTimeout
-from inference_gateway.server.inference import Outcome
+from inference_gateway.server.errors import UpstreamCut, UpstreamError, UpstreamTimeout
+from inference_gateway.server.outcome import Outcome
 
 USAGE = b'data: {"id":"c","choices":[],"usage":{"total_tokens":3}}\n\n'
 RECORDED = (
@@ -63,7 +63,7 @@ def test_a_stream_that_breaks_off_anywhere_passes_whole_events_and_is_called_cut
     for offset in range(len(WHOLE)):
         stream = ChatStream()
         sent = stream.feed(WHOLE[:offset])
-        stream.fail(UpstreamError("the provider closed the connection"))
+        stream.fail(UpstreamCut("the provider closed the connection"))
         assert WHOLE.startswith(sent)
         assert DONE not in sent
         assert sent == b"" or sent.endswith(b"\n\n")
@@ -103,6 +103,16 @@ def test_done_without_a_finish_reason_is_not_believed() -> None:
     sent, stream = read(chunk({"content": "a"}) + DONE)
     assert sent == chunk({"content": "a"})
     assert stream.outcome is Outcome.CUT
+
+
+def test_done_alone_is_believed_of_a_provider_that_omits_the_reason() -> None:
+    stream = ChatStream(omits_finish_reason=True)
+    assert stream.feed(chunk({"content": "a"}) + DONE) == chunk({"content": "a"}) + DONE
+    assert stream.outcome is Outcome.COMPLETE
+    ended = ChatStream(omits_finish_reason=True)
+    ended.feed(chunk({"content": "a"}))
+    assert ended.end() == b""
+    assert ended.outcome is Outcome.CUT
 
 
 def test_one_choice_of_two_that_did_not_finish_is_a_cut() -> None:

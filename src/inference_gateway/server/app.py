@@ -11,6 +11,7 @@ from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.api.router import Router
 from inference_gateway.server.api.routes import PUBLIC_PATHS, ROUTES
 from inference_gateway.server.errors import GatewayError
+from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.transport.messages import Request, Response
 
 logger = logging.getLogger("inference_gateway.app")
@@ -19,7 +20,7 @@ _SANE_ID = re.compile(rb"[A-Za-z0-9._:\-]{1,128}")
 
 
 class Application:
-    """Finds the endpoint, names the request, turns errors into answers."""
+    """Finds the endpoint, names the request, turns errors into answers, hears how each request ended."""
 
     def __init__(self, gateway: Gateway, cors: CORS | None = None) -> None:
         self.gateway = gateway
@@ -45,8 +46,6 @@ class Application:
                 response = await self._router.find(request)(self.gateway, request)
         except GatewayError as error:
             response = error_response(error)
-            if error.status >= 500:
-                logger.warning("request %s%s: %s", request.request_id, _caller(request), error.message)
         except Exception:
             logger.exception("request %s%s failed", request.request_id, _caller(request))
             response = error_response(GatewayError("the gateway failed on this request"))
@@ -60,6 +59,20 @@ class Application:
         response = error_response(error)
         response.headers.append((b"x-request-id", self._new_id()))
         return response
+
+    def ended(self, request: Request, outcome: Outcome, problem: str) -> None:
+        """Take note of how a request ended: the one place that hears of each, once."""
+        if problem and outcome is not Outcome.COMPLETE:
+            asked = request.inference
+            provider = asked.provider_id if asked is not None else ""
+            logger.warning(
+                "request %s%s%s: %s: %s",
+                request.request_id or "(unread)",
+                _caller(request),
+                f" to {provider}" if provider else "",
+                outcome.value,
+                problem,
+            )
 
     def _preflight(self, request: Request) -> Response | None:
         return self._cors.preflight(request) if self._cors is not None else None

@@ -13,12 +13,20 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.app import Application
 from inference_gateway.server.configuration import load_process_settings
-from inference_gateway.server.errors import GatewayError, UpstreamError
+from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError
+from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.serve import open_gateway
 from inference_gateway.server.settings import Settings
 from inference_gateway.server.transport import http1
 from inference_gateway.server.transport.incoming import IncomingBody
-from inference_gateway.server.transport.messages import Header, Request, Response, Source
+from inference_gateway.server.transport.messages import (
+    Ended,
+    Header,
+    Request,
+    Response,
+    Source,
+    tell_nobody,
+)
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -42,7 +50,9 @@ class ASGIGateway:
         self._gateway = open_gateway(settings)
         cors = CORS(settings.server.cors_origins) if settings.server.cors_origins else None
         application = Application(self._gateway, cors)
-        self._adapter = Adapter(application, body_limit=settings.server.max_request_body_size)
+        self._adapter = Adapter(
+            application, body_limit=settings.server.max_request_body_size, ended=application.ended
+        )
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan of the server.
@@ -77,10 +87,18 @@ class Adapter:
     """Serves ASGI's requests with an application that takes ours.
 
     :param body_limit: most bytes of a request's body.
+    :param ended: told how each request ended.
     """
 
-    def __init__(self, application: Callable[[Request], Awaitable[Response]], *, body_limit: int) -> None:
+    def __init__(
+        self,
+        application: Callable[[Request], Awaitable[Response]],
+        *,
+        body_limit: int,
+        ended: Ended = tell_nobody,
+    ) -> None:
         self._application = application
+        self._ended = ended
         self._body_limit = body_limit
 
     async def serve(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -91,12 +109,19 @@ class Adapter:
         first = None if _announces_body(scope) else await receive()
         upload = _Upload(scope, first, limit=self._body_limit)
         sending = _Sending(upload.request, send)
-        async with asyncio.TaskGroup() as group:
-            answering = group.create_task(self._answer(upload, sending))
-            reading = group.create_task(upload.read(receive))
-            # A client that is gone needs no answer; after the answer, nobody asks for the client.
-            reading.add_done_callback(lambda _: answering.cancel())
-            answering.add_done_callback(lambda _: reading.cancel())
+        try:
+            async with asyncio.TaskGroup() as group:
+                answering = group.create_task(self._answer(upload, sending))
+                reading = group.create_task(upload.read(receive))
+                # A client that is gone needs no answer; after the answer, nobody asks for the client.
+                reading.add_done_callback(lambda _: answering.cancel())
+                answering.add_done_callback(lambda _: reading.cancel())
+        except asyncio.CancelledError:
+            sending.end(Outcome.CANCELLED)
+            raise
+        finally:
+            # What has not ended otherwise ended by the client, or by a failure of the ASGI server.
+            self._ended(upload.request, sending.outcome or Outcome.CLIENT_GONE, sending.problem)
         # A server closes in mid-air where an application returns before the answer's end; some middleware
         # (Starlette's BaseHTTPMiddleware) writes that end itself, even on an exception. A message out of
         # order is what no layer takes for an end.
@@ -192,6 +217,13 @@ class _Sending:
         self._news = asyncio.Event()
         self.error: Exception | None = None
         """Why the answer broke off."""
+        self.outcome: Outcome | None = None
+        self.problem = ""
+
+    def end(self, outcome: Outcome, problem: str = "") -> None:
+        """Keep how the request ended; only what is said first counts."""
+        if self.outcome is None:
+            self.outcome, self.problem = outcome, problem
 
     async def send(self, response: Response) -> None:
         """Send a response whole, or as far as it goes."""
@@ -210,6 +242,8 @@ class _Sending:
             self._source, self._left, self._ending = body, response.length, response.ending
             body.start(self)
             await self._send_pieces()
+        if self.error is None:
+            self.end(response.outcome, response.problem)
 
     async def _send_pieces(self) -> None:
         while self._pieces or not self._ended:
@@ -247,13 +281,14 @@ class _Sending:
     def finish(self) -> None:
         """Take the body's end."""
         if self._left:
-            self.abort(UpstreamError("the answer is shorter than announced"))
+            self.abort(UpstreamCut("the answer is shorter than announced"))
             return
         self._end()
 
     def abort(self, error: Exception) -> None:
         """Take note that the body broke off, and say why where the answer has a way to."""
         self.error = error
+        self.end(error.outcome if isinstance(error, GatewayError) else Outcome.CUT, str(error))
         ending = self._ending(error) if self._ending is not None else b""
         # Up to its announced length an answer would look whole.
         if ending and (self._left is None or len(ending) < self._left):

@@ -8,8 +8,8 @@ import msgspec
 
 from inference_gateway import sse
 from inference_gateway.server import codec
-from inference_gateway.server.errors import UpstreamTimeout
-from inference_gateway.server.inference import Outcome
+from inference_gateway.server.errors import GatewayError
+from inference_gateway.server.outcome import Outcome
 
 DONE = b"data: [DONE]\n\n"
 _DONE_DATA = b"[DONE]"
@@ -34,14 +34,16 @@ _decode_chunk = msgspec.json.Decoder(_Chunk).decode
 class ChatStream:
     """Feed what the provider sends; get what may be sent on.
 
+    :param omits_finish_reason: whether `[DONE]` alone makes an answer of this provider whole.
     :ivar outcome: how the stream ended, None while it has not.
     :ivar problem: what went wrong, for the caller; empty where the provider's own error event was
         sent on, and where nothing went wrong.
     """
 
-    __slots__ = ("_finished", "_inside", "_open", "_parser", "outcome", "problem")
+    __slots__ = ("_finished", "_inside", "_omits_finish_reason", "_open", "_parser", "outcome", "problem")
 
-    def __init__(self) -> None:
+    def __init__(self, *, omits_finish_reason: bool = False) -> None:
+        self._omits_finish_reason = omits_finish_reason
         self._parser = sse.Parser(_LARGEST_EVENT)
         self._inside = False
         self._open: set[int | None] = set()
@@ -71,7 +73,7 @@ class ChatStream:
     def fail(self, error: Exception) -> None:
         """Take note that the body broke off."""
         if self.outcome is None:
-            self.outcome = Outcome.STALLED if isinstance(error, UpstreamTimeout) else Outcome.CUT
+            self.outcome = error.outcome if isinstance(error, GatewayError) else Outcome.CUT
             self.problem = str(error)
 
     def _pass_last(self, event: sse.Event) -> bytes:
@@ -156,13 +158,13 @@ class ChatStream:
 
     def _stop(self, data: bytes) -> None:
         if data == _DONE_DATA:
-            self._conclude()
+            self._conclude(said_so=True)
         else:
             self._break(Outcome.PROVIDER_ERROR, "the provider sent an event that is not JSON")
 
-    def _conclude(self) -> None:
-        """Judge a stream that ended in order."""
-        if self._finished and not self._open:
+    def _conclude(self, *, said_so: bool = False) -> None:
+        """Judge a stream that ended in order: with `[DONE]`, or with the body alone."""
+        if (self._finished and not self._open) or (said_so and self._omits_finish_reason):
             self.outcome = Outcome.COMPLETE
         else:
             self._break(Outcome.CUT, "the provider ended the stream before its answer was finished")

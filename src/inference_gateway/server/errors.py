@@ -1,9 +1,13 @@
 """What can go wrong, as types: `status` and `code` are the contract, the message is for the caller.
 
+`outcome` is how a request counts that ends in the error.
+
 No message may carry a secret or the text of an exception that was not written for callers.
 """
 
 from typing import ClassVar
+
+from inference_gateway.server.outcome import Outcome
 
 
 class GatewayError(Exception):
@@ -11,6 +15,7 @@ class GatewayError(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
+    outcome: ClassVar[Outcome] = Outcome.REJECTED
 
     def __init__(self, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(message)
@@ -151,6 +156,13 @@ class UpstreamError(GatewayError):
 
     status = 502
     code = "upstream_error"
+    outcome = Outcome.PROVIDER_ERROR
+
+
+class UpstreamCut(UpstreamError):
+    """The provider's answer broke off."""
+
+    outcome = Outcome.CUT
 
 
 class Overloaded(GatewayError):
@@ -167,11 +179,18 @@ class IdentityUnavailable(GatewayError):
     code = "identity_unavailable"
 
 
+class ShuttingDown(Overloaded):
+    """The gateway ends, and the request with it."""
+
+    outcome = Outcome.CANCELLED
+
+
 class UpstreamTimeout(GatewayError):
     """The provider did not answer in time."""
 
     status = 504
     code = "upstream_timeout"
+    outcome = Outcome.STALLED
 
 
 class VersionNotSupported(GatewayError):

@@ -1,7 +1,6 @@
 """What travels down the pipeline: one inference request, whatever API it came in by."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from math import inf
 
 import msgspec
@@ -12,18 +11,6 @@ from inference_gateway.server.principal import Principal
 
 _nullable_string: msgspec.json.Decoder[str | None] = msgspec.json.Decoder(str | None)
 _nullable_flag: msgspec.json.Decoder[bool | None] = msgspec.json.Decoder(bool | None)
-
-
-class Outcome(StrEnum):
-    """How a request ended. Each ends in exactly one."""
-
-    COMPLETE = "complete"
-    PROVIDER_ERROR = "provider_error"
-    CUT = "cut"
-    STALLED = "stalled"
-    CLIENT_GONE = "client_gone"
-    CANCELLED = "cancelled"
-    REJECTED = "rejected"
 
 
 class Operation(msgspec.Struct, frozen=True):

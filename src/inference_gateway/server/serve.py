@@ -18,7 +18,7 @@ import uvloop
 from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.api.gateway import Gateway, build
 from inference_gateway.server.app import Application
-from inference_gateway.server.errors import Overloaded
+from inference_gateway.server.errors import ShuttingDown
 from inference_gateway.server.keys.file import UnusableKeys
 from inference_gateway.server.listening import BACKLOG, CannotServe, Listeners, open_listeners
 from inference_gateway.server.oidc import MissingExtra
@@ -56,7 +56,9 @@ class Server:
         self._gateway: Gateway = open_gateway(settings)
         cors = CORS(settings.server.cors_origins) if settings.server.cors_origins else None
         application = Application(self._gateway, cors)
-        self._connections = Connections(application, application.reject, _limits(settings.server))
+        self._connections = Connections(
+            application, application.reject, _limits(settings.server), ended=application.ended
+        )
         self._certificates = certificates(settings.server)
         self._renewal: asyncio.TimerHandle | None = None
         self._listeners = listeners
@@ -144,7 +146,7 @@ class Server:
         for connection in list(self._connections.open):
             connection.drain()
         if not await self._all_closed(self._settings.server.drain_timeout):
-            error = Overloaded("the gateway is shutting down", retry_after=1)
+            error = ShuttingDown("the gateway is shutting down", retry_after=1)
             logger.warning("%d connections are still busy: ending them", len(self._connections.open))
             for connection in list(self._connections.open):
                 connection.end(error)

@@ -346,6 +346,10 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_format: Annotated[
         bool | None, Meta(description="Whether the provider understands `reasoning_format`.")
     ] = None
+    omits_finish_reason: Annotated[
+        bool | None,
+        Meta(description="Whether a stream that ends with `[DONE]` is whole without a `finish_reason`."),
+    ] = None
     client_cert_path: Annotated[
         str | None,
         Meta(description="PEM certificate that the gateway shows this provider.", extra={"kind": "file"}),

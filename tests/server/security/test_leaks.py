@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from fakes.gateway import FakeGateway, Reply
 from fakes.issuer import FakeIssuer, rsa_key
+from fakes.outcomes import Outcomes
 from fakes.provider import Call, FakeProvider, Script, well_behaved
 from inference_gateway.server.cli import cli
 from inference_gateway.server.keys.record import create
@@ -128,8 +129,11 @@ def test_the_log_names_a_caller_by_the_subject_alone(
 ) -> None:
     provider.script = _speaks_nonsense
     token = issuer.token(sub="alice", email=CLAIM)
-    assert trusting().chat(chat(), headers={"Authorization": f"Bearer {token}"}).status == 502
-    assert "of 'alice':" in caplog.text
+    gateway = trusting()
+    outcomes = Outcomes(gateway)
+    assert gateway.chat(chat(), headers={"Authorization": f"Bearer {token}"}).status == 502
+    outcomes.wait()
+    assert "of 'alice' to openai: provider_error:" in caplog.text
     assert CLAIM not in caplog.text
 
 

@@ -13,10 +13,9 @@ import trustme
 from fakes.gateway import FakeGateway
 from fakes.provider import STREAM, FakeProvider
 from fakes.upstream import CHUNKED, OK, Peer, Taken, ask, call, on_uvloop, pooling, replying, serving
-from inference_gateway.server.errors import UpstreamError, UpstreamTimeout
+from inference_gateway.server.errors import UpstreamCut, UpstreamError, UpstreamTimeout
 from inference_gateway.server.transport.origin import Origin
 from inference_gateway.server.transport.tls import client_context
-from inference_gateway.server.transport.upstream import CutShort
 
 HOST = "localhost"
 YESTERDAY = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
@@ -226,7 +225,7 @@ async def test_a_connection_cut_below_tls_cuts_the_answer(
         await taken.at_least(4)
         arrived.set()
         await taken.end()
-        assert isinstance(taken.error, CutShort)
+        assert isinstance(taken.error, UpstreamCut)
 
 
 @on_uvloop

@@ -5,10 +5,9 @@ import asyncio
 import pytest
 
 from fakes.upstream import CHUNKED, OK, Peer, Taken, Talk, ask, call, on_uvloop, pooling, replying, serving
-from inference_gateway.server.errors import UpstreamError
+from inference_gateway.server.errors import UpstreamCut, UpstreamError
 from inference_gateway.server.transport import upstream
 from inference_gateway.server.transport.messages import Source
-from inference_gateway.server.transport.upstream import CutShort
 
 HUGE = 200_000_000
 BLOCK = b"b" * 1_000_000
@@ -129,7 +128,7 @@ async def test_a_body_that_breaks_off_is_reported_to_its_sink(answer: bytes, res
         arrived.set()
         await taken.end()
         assert taken.body == b"half"
-        assert isinstance(taken.error, CutShort)
+        assert isinstance(taken.error, UpstreamCut)
 
 
 @on_uvloop
@@ -146,7 +145,7 @@ async def test_a_reset_of_a_body_that_ends_with_its_connection_is_a_break() -> N
         await taken.at_least(4)
         arrived.set()
         await taken.end()
-        assert isinstance(taken.error, CutShort)
+        assert isinstance(taken.error, UpstreamCut)
 
 
 @on_uvloop

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.upstream import OK, Taken
-from inference_gateway.server.errors import GatewayError, UpstreamError
+from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError
 from inference_gateway.server.transport.origin import Origin
-from inference_gateway.server.transport.upstream import Answer, Call, CutShort, UpstreamConnection
+from inference_gateway.server.transport.upstream import Answer, Call, UpstreamConnection
 
 ORIGIN = Origin(tls=False, host="provider.test", port=80)
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -166,7 +166,7 @@ def test_an_answer_that_breaks_off_anywhere_is_never_taken_for_whole(
     line.lose()
     assert not answer.complete
     assert isinstance(answer.error, UpstreamError)
-    assert isinstance(answer.error, CutShort) == (answer.status == 200)
+    assert isinstance(answer.error, UpstreamCut) == (answer.status == 200)
     assert line.kept.released == 0
     taken = Taken.of(answer)
     assert taken.error is answer.error

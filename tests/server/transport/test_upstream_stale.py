@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from fakes.upstream import OK, GivenBody, Peer, Talk, ask, call, on_uvloop, pooling, serving
-from inference_gateway.server.errors import UpstreamError
-from inference_gateway.server.transport.upstream import CutShort
+from inference_gateway.server.errors import UpstreamCut, UpstreamError
 
 BODY = b"x" * 100_000
 """Larger than what is copied behind the head."""
@@ -146,7 +145,7 @@ async def test_a_broken_body_is_not_asked_for_again() -> None:
 
     async with serving(Ending(end)) as provider, pooling() as pool:
         await ask(pool, provider)
-        with pytest.raises(CutShort):
+        with pytest.raises(UpstreamCut):
             await ask(pool, provider)
         assert provider.connections == 1
 

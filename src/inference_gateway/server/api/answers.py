@@ -15,6 +15,9 @@ def json_response(value: object, status: int = 200) -> Response:
 def error_response(error: GatewayError) -> Response:
     """Answer with an error, in the one shape that errors of the gateway have."""
     response = json_response({"error": error.message}, error.status)
+    response.outcome = error.outcome
+    if error.status >= 500:
+        response.problem = error.message
     if error.retry_after is not None:
         response.headers.append((b"retry-after", b"%d" % error.retry_after))
     if isinstance(error, MethodNotAllowed):

@@ -80,7 +80,11 @@ def build(settings: Settings, pool: Pool) -> Gateway:
         header_rule=RequestHeaderRule(settings.forward_request_headers),
         infer=compose(
             _stages(settings, providers, catalog, rules),
-            Upstream(backends, limit=settings.client.max_response_body_size),
+            Upstream(
+                backends,
+                omit_finish_reason=[p.id for p in providers.configured.values() if p.omits_finish_reason],
+                limit=settings.client.max_response_body_size,
+            ),
         ),
         pool=pool,
         background=background,

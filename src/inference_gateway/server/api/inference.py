@@ -26,18 +26,17 @@ async def _infer(gateway: Gateway, request: Request, operation: Operation) -> Re
     body = await request.body.read()
     if not body:
         raise BadRequest("the request body is empty: send a JSON object with 'model' and 'messages'")
-    return await gateway.infer(
-        InferenceRequest(
-            operation,
-            Document(body),
-            headers=gateway.header_rule.inference(request.headers),
-            provider_hint=parameter(request.query, "provider"),
-            request_id=request.request_id,
-            expires_at=expiry(request),
-            faults=request.header(b"x-mock-faults") if gateway.takes_faults else None,
-            principal=request.principal,
-        )
+    request.inference = InferenceRequest(
+        operation,
+        Document(body),
+        headers=gateway.header_rule.inference(request.headers),
+        provider_hint=parameter(request.query, "provider"),
+        request_id=request.request_id,
+        expires_at=expiry(request),
+        faults=request.header(b"x-mock-faults") if gateway.takes_faults else None,
+        principal=request.principal,
     )
+    return await gateway.infer(request.inference)
 
 
 def expiry(request: Request) -> float:

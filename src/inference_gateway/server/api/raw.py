@@ -6,6 +6,7 @@ from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.api.inference import expiry
 from inference_gateway.server.codec import Document
 from inference_gateway.server.errors import BadRequest, Forbidden, UnsupportedMediaType
+from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.providers.http_backend import HTTPBackend
 from inference_gateway.server.providers.wire import checked_path
 from inference_gateway.server.transport import headers
@@ -37,9 +38,11 @@ async def proxy(gateway: Gateway, request: Request) -> Response:
         expires_at=expiry(request),
     )
     fields = headers.raw_answer(answer.headers, secrets=backend.query_secrets)
+    outcome = Outcome.COMPLETE if answer.status < 400 else Outcome.PROVIDER_ERROR
     if answer.complete and request.method != "HEAD":
-        return Response(answer.status, fields, await answer.read(gateway.largest_answer))
-    return Response(answer.status, fields, answer, length=answer.length)
+        whole = await answer.read(gateway.largest_answer)
+        return Response(answer.status, fields, whole, outcome=outcome)
+    return Response(answer.status, fields, answer, length=answer.length, outcome=outcome)
 
 
 async def _body(gateway: Gateway, request: Request, provider_id: str) -> bytes | Source | None:

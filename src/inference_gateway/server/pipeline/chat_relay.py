@@ -1,15 +1,11 @@
 """A provider's chat stream on its way to the client: whole events, and an honest end."""
 
-from collections.abc import Callable
-
 from inference_gateway.server.chat_stream import ChatStream, error_event
 from inference_gateway.server.encodings import Decoder
-from inference_gateway.server.errors import GatewayError, UpstreamError, UpstreamTimeout
-from inference_gateway.server.inference import Outcome
+from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError, UpstreamTimeout
+from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.providers.backend import ProviderAnswer
 from inference_gateway.server.transport.messages import Sink
-
-Ended = Callable[[Outcome, str], None]
 
 
 class ToldInStream(UpstreamError):
@@ -20,16 +16,15 @@ class ChatRelay:
     """Stands between an answer and a client: source to the one, sink to the other.
 
     :param decoder: undoes the coding of an answer that came encoded.
-    :param ended: told once how the stream ended, and what went wrong.
+    :param omits_finish_reason: see `ChatStream`.
     """
 
-    __slots__ = ("_answer", "_decoder", "_ended", "_sink", "_stream")
+    __slots__ = ("_answer", "_decoder", "_sink", "_stream")
 
-    def __init__(self, answer: ProviderAnswer, *, decoder: Decoder | None, ended: Ended) -> None:
+    def __init__(self, answer: ProviderAnswer, *, decoder: Decoder | None, omits_finish_reason: bool) -> None:
         self._answer = answer
         self._decoder = decoder
-        self._ended = ended
-        self._stream = ChatStream()
+        self._stream = ChatStream(omits_finish_reason=omits_finish_reason)
         self._sink: Sink | None = None
 
     # Called by the client's side.
@@ -48,12 +43,9 @@ class ChatRelay:
         self._answer.resume()
 
     def close(self) -> None:
-        """Hang up: the client is gone."""
+        """Hang up: nobody reads on."""
         self._sink = None
         self._answer.close()
-        if self._stream.outcome is None:
-            self._stream.outcome = Outcome.CLIENT_GONE
-            self._ended(Outcome.CLIENT_GONE, "")
 
     # Called by the provider's side.
 
@@ -76,7 +68,7 @@ class ChatRelay:
     def finish(self) -> None:
         """Take the proper end of the body."""
         if self._decoder is not None and not self._decoder.whole:
-            self.abort(UpstreamError("the provider's answer broke off"))
+            self.abort(UpstreamCut("the provider's answer broke off"))
             return
         last = self._stream.end()
         if last and self._sink is not None:
@@ -89,13 +81,12 @@ class ChatRelay:
         self._conclude()
 
     def _conclude(self) -> None:
-        """Tell everybody, once: the client, the provider, the log."""
+        """Tell both sides, once."""
         sink, self._sink = self._sink, None
         stream = self._stream
         assert stream.outcome is not None
         if sink is None:
             return
-        self._ended(stream.outcome, stream.problem)
         if stream.outcome is Outcome.COMPLETE:
             self._answer.drain()
             sink.finish()
@@ -104,11 +95,18 @@ class ChatRelay:
             sink.abort(_reason(stream))
 
 
+_REASONS: dict[Outcome, type[GatewayError]] = {
+    Outcome.PROVIDER_ERROR: UpstreamError,
+    Outcome.CUT: UpstreamCut,
+    Outcome.STALLED: UpstreamTimeout,
+}
+
+
 def _reason(stream: ChatStream) -> GatewayError:
     if not stream.problem:
         return ToldInStream("the provider ended the stream with an error")
-    kind = UpstreamTimeout if stream.outcome is Outcome.STALLED else UpstreamError
-    return kind(stream.problem)
+    assert stream.outcome is not None
+    return _REASONS.get(stream.outcome, GatewayError)(stream.problem)
 
 
 def ending(error: Exception) -> bytes:

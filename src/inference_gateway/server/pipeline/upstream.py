@@ -1,19 +1,17 @@
 """The last stop of a request: the provider is asked, and its answer made into ours."""
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
 from inference_gateway.server import codec, encodings
-from inference_gateway.server.errors import GatewayError, UpstreamError
-from inference_gateway.server.inference import InferenceRequest, Outcome
+from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError
+from inference_gateway.server.inference import InferenceRequest
+from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.pipeline.chat_relay import ChatRelay, ending
 from inference_gateway.server.providers.backend import Backend, ProviderAnswer
 from inference_gateway.server.transport import headers
 from inference_gateway.server.transport.messages import Header, Response
-
-logger = logging.getLogger("inference_gateway.upstream")
 
 JSON: Header = (b"content-type", b"application/json")
 _EVENT_STREAM: list[Header] = [
@@ -31,11 +29,15 @@ _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 class Upstream:
     """Asks the provider that routing chose.
 
+    :param omit_finish_reason: ids of providers whose streams need not say why they ended.
     :param limit: most bytes of an answer that is held as a whole.
     """
 
-    def __init__(self, backends: Mapping[str, Backend], *, limit: int) -> None:
+    def __init__(
+        self, backends: Mapping[str, Backend], *, omit_finish_reason: Collection[str] = (), limit: int
+    ) -> None:
         self._backends = backends
+        self._omit_finish_reason = frozenset(omit_finish_reason)
         self._limit = limit
 
     async def __call__(self, request: InferenceRequest) -> Response:
@@ -46,22 +48,14 @@ class Upstream:
         return await self._whole(request, answer)
 
     def _streamed(self, request: InferenceRequest, answer: ProviderAnswer) -> Response:
-        def ended(outcome: Outcome, problem: str) -> None:
-            if outcome not in (Outcome.COMPLETE, Outcome.CLIENT_GONE):
-                logger.warning(
-                    "request %s: stream of %s ended %s: %s",
-                    request.request_id,
-                    request.provider_id,
-                    outcome.value,
-                    problem or "the provider said so",
-                )
-
         try:
             decoder = encodings.decoder(answer.header(b"content-encoding"), limit=self._limit)
         except GatewayError:
             answer.close()
             raise
-        relay = ChatRelay(answer, decoder=decoder, ended=ended)
+        relay = ChatRelay(
+            answer, decoder=decoder, omits_finish_reason=request.provider_id in self._omit_finish_reason
+        )
         return Response(200, _EVENT_STREAM + headers.limits_and_ids(answer.headers), relay, ending=ending)
 
     async def _whole(self, request: InferenceRequest, answer: ProviderAnswer) -> Response:
@@ -73,11 +67,11 @@ class Upstream:
         if decoder is not None:
             body = decoder.feed(body)
             if not decoder.whole:
-                raise UpstreamError("the provider's answer broke off")
+                raise UpstreamCut("the provider's answer broke off")
         status = answer.status
         fields = [JSON, *headers.limits_and_ids(answer.headers)]
         if status >= 400:
-            return Response(status, fields, body if _is_object(body) else _wrapped(status, body))
+            return _refused(status, fields, body if _is_object(body) else _wrapped(status, body))
         if status >= 300:
             raise UpstreamError(f"the provider answered with a redirect ({status}), which is not followed")
         if not _is_object(body):
@@ -85,6 +79,12 @@ class Upstream:
         if request.stream:
             raise UpstreamError("the provider answered a request for a stream with a plain answer")
         return Response(status, fields, body)
+
+
+def _refused(status: int, fields: list[Header], body: bytes) -> Response:
+    # A 4xx is most often the client's mistake, and nothing for the log.
+    problem = f"the provider answered with status {status}" if status >= 500 else ""
+    return Response(status, fields, body, outcome=Outcome.PROVIDER_ERROR, problem=problem)
 
 
 def _is_stream(answer: ProviderAnswer) -> bool:

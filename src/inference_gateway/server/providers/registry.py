@@ -41,6 +41,8 @@ class Provider(msgspec.Struct, frozen=True):
     """Fields that the operator set: sent with each request, whatever a client says."""
     accepts_stream_options: bool = True
     understands_reasoning_format: bool = False
+    omits_finish_reason: bool = False
+    """Whether `[DONE]` alone ends its streams well. Those of all others say why each choice ended."""
     refused_defaults: frozenset[str] = frozenset()
     """Fields it may refuse even where they say no more than the specification's default."""
     built_in: bool = False
@@ -202,6 +204,7 @@ def _merge(row: Provider | None, given: ProviderSettings) -> Provider:
         "chat_path": given.chat_path,
         "accepts_stream_options": given.accepts_stream_options,
         "understands_reasoning_format": given.reasoning_format,
+        "omits_finish_reason": given.omits_finish_reason,
     }
     return msgspec.structs.replace(
         row,

@@ -3,10 +3,11 @@
 import asyncio
 from typing import Protocol
 
-from inference_gateway.server.errors import GatewayError, UpstreamError
+from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError
+from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.transport import http1
 from inference_gateway.server.transport.incoming import IncomingBody
-from inference_gateway.server.transport.messages import Request, Response, Source
+from inference_gateway.server.transport.messages import Ended, Request, Response, Source
 
 
 class Owner(Protocol):
@@ -15,6 +16,8 @@ class Owner(Protocol):
     transport: asyncio.Transport
     stuck: bool
     """Whether the client takes nothing at the moment."""
+    ended: Ended
+    """Told how each request ended."""
 
     def answered(self, exchange: "Exchange") -> None:
         """Go on: the answer was written whole."""
@@ -35,6 +38,7 @@ class Exchange:
 
     __slots__ = (
         "_chunked",
+        "_ended",
         "_invite",
         "_left",
         "_old",
@@ -55,6 +59,7 @@ class Exchange:
         self._old = old
         self._invite = not old and (request.header(b"expect") or b"").lower() == b"100-continue"
         self._chunked = False
+        self._ended = False
         self._left: int | None = None
         self._source: Source | None = None
         self._response: Response | None = None
@@ -78,6 +83,7 @@ class Exchange:
         transport = self._owner.transport
         if transport.is_closing() or self.started:
             response.close()
+            self.end(Outcome.CLIENT_GONE)
             return
         self._response = response
         # A request that is not read whole leaves bytes that nobody may take for the next request.
@@ -108,16 +114,20 @@ class Exchange:
     def finish(self) -> None:
         """End the body well."""
         if self._left:
-            self.abort(UpstreamError("the answer is shorter than announced"))
+            self.abort(UpstreamCut("the answer is shorter than announced"))
             return
         self._source = None
         if self._chunked:
             self._owner.transport.write(http1.LAST_CHUNK)
+        response = self._response
+        assert response is not None
+        self.end(response.outcome, response.problem)
         self._owner.answered(self)
 
     def abort(self, error: Exception) -> None:
         """End the body badly: say why where the answer has a way to, and close in mid-air."""
         self._source = None
+        self.end(error.outcome if isinstance(error, GatewayError) else Outcome.CUT, str(error))
         response = self._response
         if response is not None and response.ending is not None:
             ending = response.ending(error)
@@ -149,9 +159,16 @@ class Exchange:
 
     def client_gone(self) -> None:
         """Free the source: nobody is left to read."""
+        self.end(Outcome.CLIENT_GONE)
         if self._source is not None:
             source, self._source = self._source, None
             source.close()
+
+    def end(self, outcome: Outcome, problem: str = "") -> None:
+        """Tell how the request ended; only what is told first counts."""
+        if not self._ended:
+            self._ended = True
+            self._owner.ended(self.request, outcome, problem)
 
     def _send_whole(self, transport: asyncio.Transport, response: Response, body: bytes) -> None:
         if not http1.has_content(response.status):
@@ -166,6 +183,7 @@ class Exchange:
             transport.write(head + body)
         else:
             transport.writelines((head, body))
+        self.end(response.outcome, response.problem)
         self._owner.answered(self)
 
     def _send_empty(self, transport: asyncio.Transport, response: Response) -> None:
@@ -176,6 +194,7 @@ class Exchange:
         head = http1.response_head(response.status, response.headers, framing)
         self.started = True
         transport.write(head)
+        self.end(response.outcome, response.problem)
         self._owner.answered(self)
 
     def _send_stream(self, transport: asyncio.Transport, response: Response, source: Source) -> None:

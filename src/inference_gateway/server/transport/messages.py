@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from inference_gateway.server.inference import InferenceRequest
+from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.principal import Principal
 
 Header = tuple[bytes, bytes]
@@ -54,6 +56,7 @@ class Request:
 
     :ivar params: the parts of the path that a route's template names, undecoded.
     :ivar principal: who asks, where callers must say so.
+    :ivar inference: what it asks of a model, once that is known.
     """
 
     __slots__ = (
@@ -61,6 +64,7 @@ class Request:
         "body",
         "client",
         "headers",
+        "inference",
         "method",
         "params",
         "path",
@@ -89,6 +93,7 @@ class Request:
         self.client = client
         self.params: dict[str, bytes] = {}
         self.principal: Principal | None = None
+        self.inference: InferenceRequest | None = None
         self._index: dict[bytes, bytes] | None = None
 
     def header(self, name: bytes) -> bytes | None:
@@ -96,6 +101,14 @@ class Request:
         if self._index is None:
             self._index = index(self.headers)
         return self._index.get(name)
+
+
+Ended = Callable[[Request, Outcome, str], None]
+"""Told once of each request how it ended, and what went wrong (empty where nothing did)."""
+
+
+def tell_nobody(request: Request, outcome: Outcome, problem: str) -> None:
+    """Take note of nothing."""
 
 
 LOOSE = 256
@@ -129,9 +142,11 @@ class Response:
 
     :param length: bytes that the source will give, where that is known beforehand.
     :param ending: writes the piece that tells a reader why a body that had begun ends early.
+    :param outcome: how the request ended once this is sent whole.
+    :param problem: what went wrong, for the log; empty where nothing did.
     """
 
-    __slots__ = ("body", "ending", "headers", "length", "status")
+    __slots__ = ("body", "ending", "headers", "length", "outcome", "problem", "status")
 
     def __init__(
         self,
@@ -141,12 +156,16 @@ class Response:
         *,
         length: int | None = None,
         ending: Callable[[Exception], bytes] | None = None,
+        outcome: Outcome = Outcome.COMPLETE,
+        problem: str = "",
     ) -> None:
         self.status = status
         self.headers = headers
         self.body = body
         self.length = length
         self.ending = ending
+        self.outcome = outcome
+        self.problem = problem
 
     def close(self) -> None:
         """Free the body of a response that will not be sent. Idempotent."""

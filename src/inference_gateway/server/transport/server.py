@@ -27,11 +27,12 @@ from inference_gateway.server.errors import (
     RequestTimeout,
     URLTooLong,
 )
+from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.transport import http1
 from inference_gateway.server.transport.deadline import Deadline
 from inference_gateway.server.transport.exchange import Exchange
 from inference_gateway.server.transport.incoming import IncomingBody
-from inference_gateway.server.transport.messages import Header, Request, Response
+from inference_gateway.server.transport.messages import Ended, Header, Request, Response, tell_nobody
 from inference_gateway.server.transport.secured import SecuredTransport
 
 Application = Callable[[Request], Awaitable[Response]]
@@ -91,6 +92,8 @@ class Connections(msgspec.Struct):
     none_open: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
     draining: bool = False
     """Whether every connection is to close after the answer under way."""
+    ended: Ended = tell_nobody
+    """Told how each request ended."""
 
     def add(self, connection: Connection) -> None:
         """Count a connection in."""
@@ -111,6 +114,7 @@ class ServerConnection(asyncio.Protocol):
         # Per connection
         self._shared = shared
         self._limits = shared.limits
+        self.ended = shared.ended
         self._loop = loop
         self._deadline = Deadline(loop, self._expire)
         self._largest_head = self._limits.max_header_size + self._limits.max_url_size + _REQUEST_LINE
@@ -352,7 +356,7 @@ class ServerConnection(asyncio.Protocol):
     def end(self, error: GatewayError) -> None:
         """End what is under way with an error that the client can see, and close."""
         self._last = True
-        self._queue.clear()
+        self._drop_queue(error.outcome)
         current = self._current
         if current is not None and current.started:
             current.stop(error)
@@ -366,8 +370,10 @@ class ServerConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once, dropping what was not sent; the client sees that it was not."""
-        self._reset_on_close()
-        self.transport.abort()
+        self._drop_queue(Outcome.CANCELLED)
+        if self._current is not None:
+            self._current.end(Outcome.CANCELLED, "the gateway closed the connection")
+        self._break_off()
 
     # The rest is nobody's business.
 
@@ -483,7 +489,7 @@ class ServerConnection(asyncio.Protocol):
     def _let_go(self) -> None:
         """Stop all work for a client that will not read its outcome."""
         self._last = True
-        self._queue.clear()
+        self._drop_queue(Outcome.CLIENT_GONE)
         current, self._current = self._current, None
         reading, self._reading = self._reading, None
         if self._task is not None:
@@ -492,6 +498,10 @@ class ServerConnection(asyncio.Protocol):
             current.client_gone()
         if reading is not None:
             reading.body.fail(BadRequest("the client went away in the middle of its request"))
+
+    def _drop_queue(self, outcome: Outcome) -> None:
+        while self._queue:
+            self._queue.popleft().end(outcome)
 
     def _expire(self) -> None:
         if self.stuck or (self._current is None and self.transport.get_write_buffer_size()):
@@ -520,13 +530,17 @@ class ServerConnection(asyncio.Protocol):
     def _reset_on_close(self) -> None:
         self._socket().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
+    def _break_off(self) -> None:
+        self._reset_on_close()
+        self.transport.abort()
+
     def _check_progress(self) -> None:
         size = self._count_unwritten()
         if size < self._unwritten:
             self._unwritten = size
             self._deadline.set(self._loop.time() + self._limits.write_timeout)
         else:
-            self.abort()
+            self._break_off()
 
     def _set_deadline(self) -> None:
         limits = self._limits
@@ -553,7 +567,8 @@ class ServerConnection(asyncio.Protocol):
 
     def _close_after(self, exchange: Exchange) -> None:
         self._last = True
-        self._queue.clear()
+        # The client sees that the connection ends behind an earlier answer, and may ask again.
+        self._drop_queue(Outcome.CANCELLED)
         self._reading = None
         self._set_deadline()
         if self.transport.is_closing():

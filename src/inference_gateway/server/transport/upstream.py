@@ -12,7 +12,7 @@ from typing import Protocol, cast
 import httptools
 import msgspec
 
-from inference_gateway.server.errors import GatewayError, UpstreamError, UpstreamTimeout
+from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError, UpstreamTimeout
 from inference_gateway.server.transport import http1
 from inference_gateway.server.transport.deadline import Deadline
 from inference_gateway.server.transport.messages import LOOSE, Header, Sink, Source, index, pack
@@ -32,10 +32,6 @@ _LONGEST_HEAD = 256 * 1024
 
 class ConnectionWentStale(UpstreamError):
     """The provider closed a kept-alive connection before a byte of the answer: ask again on another."""
-
-
-class CutShort(UpstreamError):
-    """The answer broke off before its end."""
 
 
 class Call(msgspec.Struct):
@@ -186,7 +182,7 @@ class Answer:
         self._sink = None
         self._pieces = []
         if not self.complete and self.error is None:
-            self.error = CutShort("given up")
+            self.error = UpstreamCut("given up")
             self._connection.hang_up()
 
     def drain(self) -> None:
@@ -520,7 +516,7 @@ class UpstreamConnection(asyncio.Protocol):
     def _loss(self) -> UpstreamError:
         assert self._answer is not None
         if self._answer.status:
-            return CutShort("the provider's answer broke off")
+            return UpstreamCut("the provider's answer broke off")
         if self._heard:
             return UpstreamError("the provider closed the connection in the middle of its answer's head")
         if self.used:

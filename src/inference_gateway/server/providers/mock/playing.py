@@ -4,11 +4,10 @@ import asyncio
 from math import inf
 from typing import Final, Protocol
 
-from inference_gateway.server.errors import UpstreamTimeout
+from inference_gateway.server.errors import UpstreamCut, UpstreamTimeout
 from inference_gateway.server.providers.mock.faults import LONGEST
 from inference_gateway.server.providers.mock.plan import End, Piece, Plan
 from inference_gateway.server.transport.messages import Sink
-from inference_gateway.server.transport.upstream import CutShort
 
 _TURN: Final = 256
 """Pieces without a wait that are given before everybody else has a turn."""
@@ -85,7 +84,7 @@ class Playing:
         bounds: tuple[tuple[float, Exception], ...] = (
             (now + patience, UpstreamTimeout(f"the provider sent nothing for {patience:g} s")),
             (self._expires_at, UpstreamTimeout("the call took longer than its limit")),
-            (self._over_at, CutShort("the provider's answer broke off")),
+            (self._over_at, UpstreamCut("the provider's answer broke off")),
         )
         for bound, error in bounds:
             if bound < self._due_at:
@@ -135,4 +134,4 @@ class Playing:
         elif self._plan.end is End.RESET:
             self._stage.reset(sink)
         else:
-            self._stage.cut(sink, CutShort("the provider's answer broke off"))
+            self._stage.cut(sink, UpstreamCut("the provider's answer broke off"))
