@@ -36,7 +36,8 @@ def stream(
     head = f"POST /v1/chat/completions{query} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{fields}"
     received = gateway.exchange(f"{head}content-length: {len(data)}\r\n\r\n".encode() + data)
     answer, _, rest = received.partition(b"\r\n\r\n")
-    events, whole = _dechunked(rest)
+    chunked = b"transfer-encoding: chunked" in answer.lower()
+    events, whole = _dechunked(rest) if chunked else (rest, True)
     return Streamed(int(answer.split()[1]), answer.lower(), events, whole)
 
 
