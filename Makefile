@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test fuzz lint bench docs openapi lock clean
+.PHONY: help setup run test fuzz soak lint bench docs openapi lock clean
 
 ARGS ?=
 VENV := .venv
@@ -35,6 +35,9 @@ test: setup ## Run every test (ARGS: options of pytest).
 fuzz: setup ## Search for bytes that the server reads wrongly, for a minute (ARGS: options of libFuzzer).
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	@exec env PYTHONPATH=tests $(BIN)/python tests/fuzz/fuzz_server.py $(ARGS)
+
+soak: setup ## Break a provider at random for five minutes, count what is left (ARGS: seconds, clients, seed).
+	@exec env PYTHONPATH=tests $(BIN)/python -m soak.run $(ARGS)
 
 lint: setup ## Check style, format and types.
 	$(BIN)/ruff check
