@@ -28,6 +28,7 @@ FLOORS = {
     "server.principal": 1,
     "server.inference": 1,
     "server.outcome": 1,
+    "server.usage": 1,
     "server.transport.messages": 1,  # the seam's pure types, known to every floor above
     "server.transport": 2,
     "server.providers": 2,
@@ -44,6 +45,7 @@ FLOORS = {
     "server.launch": 5,
     "server.supervisor": 5,
     "server.listening": 5,
+    "server.metrics_port": 5,
     "server.processors": 5,
     "server.systemd": 5,
     "server.lab": 5,

@@ -4,6 +4,7 @@ import itertools
 import logging
 import os
 import re
+from time import perf_counter
 
 from inference_gateway.server.api.answers import error_response
 from inference_gateway.server.api.cors import CORS
@@ -45,7 +46,7 @@ class Application:
                     request.principal = self._guard.recall(request) or await self._guard.admit(request)
                 response = await self._router.find(request)(self.gateway, request)
         except GatewayError as error:
-            response = error_response(error)
+            response = self._refusal(error)
         except Exception:
             logger.exception("request %s%s failed", request.request_id, _caller(request))
             response = error_response(GatewayError("the gateway failed on this request"))
@@ -56,14 +57,17 @@ class Application:
 
     def reject(self, error: GatewayError) -> Response:
         """Answer what was not even a request."""
-        response = error_response(error)
+        response = self._refusal(error)
         response.headers.append((b"x-request-id", self._new_id()))
         return response
 
     def ended(self, request: Request, outcome: Outcome, problem: str) -> None:
         """Take note of how a request ended: the one place that hears of each, once."""
+        asked = request.inference
+        recorder = self.gateway.recorder
+        if recorder is not None and asked is not None and asked.measurement is not None:
+            recorder.ended(asked, asked.measurement, outcome, now=perf_counter())
         if problem and outcome is not Outcome.COMPLETE:
-            asked = request.inference
             provider = asked.provider_id if asked is not None else ""
             logger.warning(
                 "request %s%s%s: %s: %s",
@@ -73,6 +77,12 @@ class Application:
                 outcome.value,
                 problem,
             )
+
+    def _refusal(self, error: GatewayError) -> Response:
+        recorder = self.gateway.recorder
+        if recorder is not None:
+            recorder.refused(error.code)
+        return error_response(error)
 
     def _preflight(self, request: Request) -> Response | None:
         return self._cors.preflight(request) if self._cors is not None else None

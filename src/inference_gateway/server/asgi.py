@@ -14,6 +14,7 @@ from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.app import Application
 from inference_gateway.server.configuration import load_process_settings
 from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError
+from inference_gateway.server.listening import CannotServe
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.serve import open_gateway
 from inference_gateway.server.settings import Settings
@@ -43,10 +44,15 @@ class AnswerBrokeOff(Exception):
 class ASGIGateway:
     """A gateway as an ASGI application. Lifespan events are welcome and not needed.
 
-    :raises CannotServe: certificates to trust or API keys cannot be used, or a package is missing.
+    :raises CannotServe: certificates to trust or API keys cannot be used, a package is missing, or telemetry
+        is on.
     """
 
     def __init__(self, settings: Settings) -> None:
+        if settings.telemetry.enabled:
+            raise CannotServe(
+                "TELEMETRY_ENABLED: metrics are offered by 'inference-gateway serve' only", exit_code=2
+            )
         self._gateway = open_gateway(settings)
         cors = CORS(settings.server.cors_origins) if settings.server.cors_origins else None
         application = Application(self._gateway, cors)

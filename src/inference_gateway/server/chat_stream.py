@@ -26,6 +26,7 @@ class _Choice(msgspec.Struct):
 class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     error: msgspec.Raw = msgspec.Raw()
+    usage: msgspec.Raw = msgspec.Raw()
 
 
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
@@ -38,12 +39,28 @@ class ChatStream:
     :ivar outcome: how the stream ended, None while it has not.
     :ivar problem: what went wrong, for the caller; empty where the provider's own error event was
         sent on, and where nothing went wrong.
+    :ivar usage: what the stream said last of the tokens it took, as JSON; empty where it said nothing.
+    :param keeps_usage: whether an event that tells of nothing but usage is not to pass.
     """
 
-    __slots__ = ("_finished", "_inside", "_omits_finish_reason", "_open", "_parser", "outcome", "problem")
+    __slots__ = (
+        "_finished",
+        "_inside",
+        "_keeps_usage",
+        "_omits_finish_reason",
+        "_open",
+        "_parser",
+        "_withheld",
+        "outcome",
+        "problem",
+        "usage",
+    )
 
-    def __init__(self, *, omits_finish_reason: bool = False) -> None:
+    def __init__(self, *, omits_finish_reason: bool = False, keeps_usage: bool = False) -> None:
         self._omits_finish_reason = omits_finish_reason
+        self._keeps_usage = keeps_usage
+        self._withheld = False
+        self.usage = b""
         self._parser = sse.Parser(_LARGEST_EVENT)
         self._inside = False
         self._open: set[int | None] = set()
@@ -59,7 +76,9 @@ class ChatStream:
             if data.find(b"\n") == len(data) - 2 and b"\r" not in data:
                 # One whole event, plainly written: the usual case, where no white space is to be dropped.
                 if data[6] > _SPACE and data[-3] > _SPACE:
-                    return data if self._see(data[6:-2]) else self._last(data[6:-2])
+                    if not self._see(data[6:-2]):
+                        return self._last(data[6:-2])
+                    return self._released(data) if self._withheld else data
             elif b"\r" not in data:
                 return self._feed_plain(data)
         return self._feed_parsed(data)
@@ -100,8 +119,8 @@ class ChatStream:
             if not self._see(event[6:]):
                 sent.append(self._last(event[6:]))
                 return b"".join(sent)
-            sent.append(event + b"\n\n")
-        return data
+            sent.append(self._released(event + b"\n\n"))
+        return b"".join(sent) if self._keeps_usage else data
 
     def _feed_parsed(self, data: bytes) -> bytes:
         """Take bytes in any writing the specification allows; events leave in the plain one."""
@@ -125,7 +144,7 @@ class ChatStream:
         if event.event == b"error" and _is_json(data):
             return self._pass_error(data)
         if self._see(data):
-            return sse.encode(data)
+            return self._released(sse.encode(data))
         return self._last(data)
 
     def _pass_error(self, data: bytes) -> bytes:
@@ -148,6 +167,9 @@ class ChatStream:
         if chunk.error and bytes(chunk.error) != b"null":
             self._break(Outcome.PROVIDER_ERROR, "")
             return False
+        if chunk.usage and bytes(chunk.usage) != b"null":
+            self.usage = bytes(chunk.usage)
+            self._withheld = self._keeps_usage and not chunk.choices
         for choice in chunk.choices or ():
             if choice.finish_reason:
                 self._finished.add(choice.index)
@@ -155,6 +177,11 @@ class ChatStream:
             elif choice.index not in self._finished:
                 self._open.add(choice.index)
         return True
+
+    def _released(self, event: bytes) -> bytes:
+        """Let an event pass that was seen last, or not."""
+        withheld, self._withheld = self._withheld, False
+        return b"" if withheld else event
 
     def _stop(self, data: bytes) -> None:
         if data == _DONE_DATA:

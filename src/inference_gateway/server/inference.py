@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from math import inf
+from typing import Protocol
 
 import msgspec
 
 from inference_gateway.server.codec import Document
 from inference_gateway.server.errors import BadRequest
 from inference_gateway.server.principal import Principal
+from inference_gateway.server.usage import Usage
 
 _nullable_string: msgspec.json.Decoder[str | None] = msgspec.json.Decoder(str | None)
 _nullable_flag: msgspec.json.Decoder[bool | None] = msgspec.json.Decoder(bool | None)
@@ -21,6 +23,58 @@ class Operation(msgspec.Struct, frozen=True):
     """Which of a provider's paths serves it; the name of a field of its row."""
 
 
+class SaysUsage(Protocol):
+    """A stream that may say how many tokens it took."""
+
+    usage: bytes
+    """What it said last, as JSON; empty while it said nothing."""
+
+
+class Measurement:
+    """What is noted of a request while it is under way, where somebody counts. Times in seconds of one clock.
+
+    :param began: when it began.
+    :ivar waited: how long providers were waited for before the answer began.
+    :ivar first: when the first event of a stream left, 0 while none has.
+    :ivar has_usage: whether a provider said how many tokens it took.
+    :ivar asks_usage: whether it was the gateway alone that asked a stream to say so.
+    :ivar streams: providers' streams that the answer was made of.
+    :ivar status: what the client was answered with, 0 while it was not.
+    """
+
+    __slots__ = (
+        "asks_usage",
+        "began",
+        "first",
+        "has_usage",
+        "status",
+        "streamed",
+        "streams",
+        "usage",
+        "waited",
+    )
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.waited = 0.0
+        self.first = 0.0
+        self.usage = Usage()
+        self.has_usage = False
+        self.asks_usage = False
+        self.streamed = False
+        self.streams: list[SaysUsage] = []
+        self.status = 0
+
+    def note(self, usage: bytes) -> None:
+        """Add what a provider says of one of its answers."""
+        self.has_usage = self.usage.add(usage) or self.has_usage
+
+    def settle(self) -> None:
+        """Add what its streams said, as far as they came."""
+        for stream in self.streams:
+            self.note(stream.usage)
+
+
 class InferenceRequest:
     """A request for a model's work.
 
@@ -28,6 +82,7 @@ class InferenceRequest:
     the provider, so that the body is written once, at the end.
 
     :ivar provider_id: who is to answer, once that is decided; `upstream_model` is its name for the model.
+    :ivar measurement: what is noted of it, None where nobody counts.
     :param headers: the client's headers that go along to a provider.
     :param faults: value of `X-Mock-Faults`, for the mock alone.
     :param provider_hint: value of `?provider=`, empty without.
@@ -41,6 +96,7 @@ class InferenceRequest:
         "expires_at",
         "faults",
         "headers",
+        "measurement",
         "model",
         "operation",
         "principal",
@@ -77,6 +133,7 @@ class InferenceRequest:
         self.changes: dict[str, bytes | None] = {}
         self.provider_id = ""
         self.upstream_model = ""
+        self.measurement: Measurement | None = None
 
     def body(self) -> bytes:
         """Body for the provider: the client's bytes with the changes in them."""

@@ -5,6 +5,8 @@ import logging
 import resource
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from inference_gateway._version import __version__
 from inference_gateway.server.configuration import ServiceManager, SettingsError
 from inference_gateway.server.listening import (
@@ -16,6 +18,7 @@ from inference_gateway.server.listening import (
     passed_reach_others,
     reach_others,
 )
+from inference_gateway.server.metrics_port import Metering, metering
 from inference_gateway.server.processors import usable_processors
 from inference_gateway.server.providers.registry import registry
 from inference_gateway.server.serve import Surroundings, certificates, open_gateway, run
@@ -48,18 +51,23 @@ def launch(load: Callable[[], Settings], manager: ServiceManager) -> int:
         for each in listeners:
             for listener in each:
                 stack.enter_context(listener)
+        counting = metering(settings)
+        if counting is not None:
+            stack.callback(counting.close)
         if count > 1:
-            return _Workers(settings, load, manager, listeners).serve()
-        _serve_alone(settings, listeners[0], reports)
+            return _Workers(settings, load, manager, listeners, counting).serve()
+        _serve_alone(settings, listeners[0], reports, counting)
     return 0
 
 
-def _serve_alone(settings: Settings, listeners: Listeners, reports: Reports) -> None:
+def _serve_alone(
+    settings: Settings, listeners: Listeners, reports: Reports, counting: Metering | None
+) -> None:
     def started() -> None:
-        _announce(settings, listeners)
+        _announce(settings, listeners, counting)
         reports.ready()
 
-    run(settings, listeners, Surroundings(started=started, stopping=reports.stopping))
+    run(settings, listeners, Surroundings(started=started, stopping=reports.stopping, metering=counting))
 
 
 class _Workers:
@@ -71,7 +79,9 @@ class _Workers:
         load: Callable[[], Settings],
         manager: ServiceManager,
         listeners: Sequence[Listeners],
+        counting: Metering | None,
     ) -> None:
+        self._counting = counting
         self._settings = settings
         self._load = load
         self._manager = manager
@@ -83,7 +93,8 @@ class _Workers:
         observer = Observer(
             ready=self._ready, reloading=self._reports.reloading, stopping=self._reports.stopping
         )
-        return Supervisor(self._listeners, _plan(self._settings), self._reload, observer).run()
+        plan = _plan(self._settings, self._counting)
+        return Supervisor(self._listeners, plan, self._reload, observer).run()
 
     def _reload(self) -> Plan:
         try:
@@ -94,19 +105,24 @@ class _Workers:
         old, new = self._settings.server, settings.server
         if (old.host, old.port, old.workers) != (new.host, new.port, new.workers):
             logger.warning("reload: another host, port or number of workers takes a restart")
-        return _plan(settings)
+        if settings.telemetry != self._settings.telemetry:
+            logger.warning("reload: other telemetry settings take a restart")
+            settings = msgspec.structs.replace(settings, telemetry=self._settings.telemetry)
+        return _plan(settings, self._counting)
 
     def _ready(self) -> None:
         if not self._has_served:
             self._has_served = True
             logger.info("%d workers serve", len(self._listeners))
-            _announce(self._settings, self._listeners[0])
+            _announce(self._settings, self._listeners[0], self._counting)
         self._reports.ready()
 
 
-def _plan(settings: Settings) -> Plan:
+def _plan(settings: Settings, counting: Metering | None) -> Plan:
     def work(listeners: Listeners, supervisor: int, serves: Callable[[], None]) -> int:
-        surroundings = Surroundings(started=serves, stopping=_say_nothing, supervisor=supervisor)
+        surroundings = Surroundings(
+            started=serves, stopping=_say_nothing, metering=counting, supervisor=supervisor
+        )
         try:
             run(settings, listeners, surroundings)
         except CannotServe as error:
@@ -165,11 +181,13 @@ def _listeners(server: ServerSettings, manager: ServiceManager, count: int) -> l
     return open_listeners(server.host, server.port, workers=count)
 
 
-def _announce(settings: Settings, listeners: Listeners) -> None:
+def _announce(settings: Settings, listeners: Listeners, counting: Metering | None) -> None:
     scheme = "https" if settings.server.tls_cert_path else "http"
     for listener in listeners:
         where = address_of(listener, scheme=scheme)
         logger.info("inference-gateway %s listens on %s", __version__, where)
+    for listener in counting.listeners if counting is not None else ():
+        logger.info("metrics are at %s/metrics", address_of(listener, scheme="http"))
     providers = tuple(registry(settings).configured)
     logger.info("providers: %s", ", ".join(providers) or "none")
     if providers == (MOCK_PROVIDER,):

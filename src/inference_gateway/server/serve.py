@@ -21,8 +21,10 @@ from inference_gateway.server.app import Application
 from inference_gateway.server.errors import ShuttingDown
 from inference_gateway.server.keys.file import UnusableKeys
 from inference_gateway.server.listening import BACKLOG, CannotServe, Listeners, open_listeners
+from inference_gateway.server.metrics_port import Gauges, Metering, MetricsPort, metering
 from inference_gateway.server.oidc import MissingExtra
 from inference_gateway.server.settings import ClientSettings, ProviderSettings, ServerSettings, Settings
+from inference_gateway.server.telemetry.totals import Totals
 from inference_gateway.server.transport.connector import Connector
 from inference_gateway.server.transport.inbound_tls import (
     Certificates,
@@ -48,12 +50,17 @@ class Server:
     """One gateway on one port.
 
     :param listeners: what it listens on; without any, it opens what the settings say.
-    :raises CannotServe: certificates or API keys cannot be used, or a package is missing.
+    :param shared: what it shares with other processes to count together; None where it is alone.
+    :raises CannotServe: certificates or API keys cannot be used, a package is missing, or metrics cannot be
+        offered.
     """
 
-    def __init__(self, settings: Settings, listeners: Listeners = ()) -> None:
+    def __init__(self, settings: Settings, listeners: Listeners = (), shared: Metering | None = None) -> None:
         self._settings = settings
-        self._gateway: Gateway = open_gateway(settings)
+        self._metering = shared or metering(settings)
+        self._is_alone = shared is None
+        totals = self._metering.totals if self._metering is not None else None
+        self._gateway: Gateway = open_gateway(settings, totals)
         cors = CORS(settings.server.cors_origins) if settings.server.cors_origins else None
         application = Application(self._gateway, cors)
         self._connections = Connections(
@@ -63,12 +70,22 @@ class Server:
         self._renewal: asyncio.TimerHandle | None = None
         self._listeners = listeners
         self._accepting: list[asyncio.Server] = []
+        self._metrics: MetricsPort | None = None
+        recorder = self._gateway.recorder
+        if self._metering is not None and recorder is not None:
+            gauges = Gauges(recorder.region, self._connections, self._gateway.pool)
+            self._metrics = MetricsPort(self._metering, gauges.sample)
 
     @property
     def port(self) -> int:
         """The port that it listens on."""
         port: int = self._listeners[0].getsockname()[1]
         return port
+
+    @property
+    def metrics_port(self) -> int | None:
+        """The port that its metrics are scraped from, None where they are not."""
+        return self._metering.port if self._metering is not None else None
 
     async def start(self) -> None:
         """Listen.
@@ -81,6 +98,8 @@ class Server:
         for listener in self._listeners:
             self._accepting.append(await self._accept(listener))
         self._gateway.start()
+        if self._metrics is not None:
+            await self._metrics.start()
         self._watch_certificates()
 
     def reload(self) -> None:
@@ -108,7 +127,11 @@ class Server:
         finally:
             for connection in list(self._connections.open):
                 connection.abort()
+            if self._metrics is not None:
+                self._metrics.stop()
             await self._gateway.close()
+            if self._metering is not None and self._is_alone:
+                self._metering.close()
 
     async def _accept(self, listener: socket.socket) -> asyncio.Server:
         loop = asyncio.get_running_loop()
@@ -168,6 +191,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """Called once the port is open."""
     stopping: Callable[[], None]
     """Called when the end begins."""
+    metering: Metering | None = None
+    """What the process shares with others to count together, where metrics are on."""
     supervisor: int | None = None
     """File descriptor that ends with the process that supervises this one, if one does."""
 
@@ -233,7 +258,7 @@ class _Orders:
 
 async def _serve(settings: Settings, listeners: Listeners, surroundings: Surroundings) -> None:
     orders = _Orders(asyncio.get_running_loop())
-    server = Server(settings, listeners)
+    server = Server(settings, listeners, surroundings.metering)
     orders.heed(server, surroundings.supervisor)
     await server.start()
     surroundings.started()
@@ -271,13 +296,14 @@ def certificates(server: ServerSettings) -> Certificates | None:
         raise CannotServe(f"SERVER_TLS_CLIENT_CA_PATH: {error}", exit_code=2) from error
 
 
-def open_gateway(settings: Settings) -> Gateway:
+def open_gateway(settings: Settings, totals: Totals | None = None) -> Gateway:
     """Put a gateway together. Opens no connection.
 
+    :param totals: where it is to count what happens, if it is.
     :raises CannotServe: certificates or API keys cannot be used, or a package is missing.
     """
     try:
-        return build(settings, open_pool(settings))
+        return build(settings, open_pool(settings), totals)
     except UnusableKeys as error:
         raise CannotServe(f"AUTH_API_KEYS_FILE: {error}", exit_code=2) from error
     except MissingExtra as error:

@@ -296,6 +296,29 @@ class ModelsSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 10.0
 
 
+class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Metrics."""
+
+    enabled: Annotated[
+        bool, Meta(description="Whether requests are counted and metrics offered on a port of their own.")
+    ] = False
+    metrics_host: Annotated[
+        str,
+        Meta(
+            description="Address that metrics are offered on, without a password; 0.0.0.0 is every "
+            "interface.",
+            extra={"kind": "host"},
+        ),
+    ] = "127.0.0.1"
+    metrics_port: Annotated[
+        int, Meta(ge=0, le=65535, description="Port of `GET /metrics`; 0 takes any free one.")
+    ] = 9464
+    max_models: Annotated[
+        int,
+        Meta(ge=0, le=1000, description="Models with series of their own; the rest count as `other`."),
+    ] = 200
+
+
 class MockSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The built-in provider that answers without a key."""
 
@@ -445,6 +468,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     client: ClientSettings = ClientSettings()
     models: ModelsSettings = ModelsSettings()
     mock: MockSettings = MockSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     providers: dict[str, ProviderSettings] = msgspec.field(default_factory=_built_in_providers)
     """By id: every built-in provider, configured or not, then the custom ones."""
 
@@ -490,7 +514,6 @@ MISSING_FEATURES: Final = (
             "MCP_DISABLE_HEALTHCHECK_LOGS",
         ),
     ),
-    MissingFeature("telemetry", ("TELEMETRY_ENABLED",), ("TELEMETRY_METRICS_PORT",)),
     MissingFeature("metrics push", ("TELEMETRY_METRICS_PUSH_ENABLED",)),
     MissingFeature("tracing", ("TELEMETRY_TRACING_ENABLED",), ("TELEMETRY_TRACING_OTLP_ENDPOINT",)),
     MissingFeature(
@@ -514,7 +537,7 @@ MISSING_FEATURES: Final = (
     ),
 )
 
-FEATURE_SECTIONS: Final = ("mcp", "telemetry", "guardrails", "routing", "a2a")
+FEATURE_SECTIONS: Final = ("mcp", "guardrails", "routing", "a2a")
 """Sections of a YAML file that belong to missing features alone."""
 
 WITHOUT_EFFECT: Final[Mapping[str, str]] = {

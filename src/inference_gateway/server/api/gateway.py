@@ -10,6 +10,7 @@ from inference_gateway.server.api.cross_site import SiteRule, site_rule
 from inference_gateway.server.pipeline.caller_models import CallerModels
 from inference_gateway.server.pipeline.chain import Handler, Stage, compose
 from inference_gateway.server.pipeline.field_rules import FieldRules
+from inference_gateway.server.pipeline.measuring import Measuring, UsageWish
 from inference_gateway.server.pipeline.messages import Conversation
 from inference_gateway.server.pipeline.model_filter import ModelFilter
 from inference_gateway.server.pipeline.reasoning import Reasoning
@@ -23,6 +24,8 @@ from inference_gateway.server.providers.model_rules import ModelRules
 from inference_gateway.server.providers.registry import Provider, Registry, registry
 from inference_gateway.server.settings import Settings
 from inference_gateway.server.tasks import Background
+from inference_gateway.server.telemetry.recorder import Recorder
+from inference_gateway.server.telemetry.totals import Totals
 from inference_gateway.server.transport.headers import RequestHeaderRule
 from inference_gateway.server.transport.pool import Pool
 
@@ -47,6 +50,8 @@ class Gateway(msgspec.Struct):
     """Finds out who asks; None where nobody must say."""
     sites: SiteRule | None
     """Turns web pages away where callers need no key that a page could lack."""
+    recorder: Recorder | None = None
+    """Counts what happens, where telemetry is on."""
     ready: bool = True
     """Whether new work is welcome; off while draining."""
 
@@ -61,13 +66,15 @@ class Gateway(msgspec.Struct):
         self.pool.close()
 
 
-def build(settings: Settings, pool: Pool) -> Gateway:
+def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gateway:
     """Put a gateway together. Opens no connection.
 
+    :param totals: where it is to count what happens, if it is.
     :raises UnusableKeys: the file of API keys cannot be used.
     :raises MissingExtra: a package that a feature needs is not installed.
     """
     providers = registry(settings)
+    recorder = _recorder(settings, providers, totals)
     background = Background()
     backends = {p.id: _backend(p, pool, settings) for p in providers.configured.values()}
     catalog = Catalog(backends, background, ttl=settings.models.cache_ttl)
@@ -79,7 +86,7 @@ def build(settings: Settings, pool: Pool) -> Gateway:
         rules=rules,
         header_rule=RequestHeaderRule(settings.forward_request_headers),
         infer=compose(
-            _stages(settings, providers, catalog, rules),
+            _stages(settings, providers, catalog, rules, recorder),
             Upstream(
                 backends,
                 omit_finish_reason=[p.id for p in providers.configured.values() if p.omits_finish_reason],
@@ -92,17 +99,33 @@ def build(settings: Settings, pool: Pool) -> Gateway:
         largest_answer=settings.client.max_response_body_size,
         guard=open_guard(settings.auth, pool, background),
         sites=None if settings.auth.active else site_rule(settings.server),
+        recorder=recorder,
     )
 
 
-def _stages(settings: Settings, providers: Registry, catalog: Catalog, rules: ModelRules) -> list[Stage]:
+def _recorder(settings: Settings, providers: Registry, totals: Totals | None) -> Recorder | None:
+    if totals is None:
+        return None
+    return Recorder(totals, providers.configured, max_models=settings.telemetry.max_models)
+
+
+def _stages(
+    settings: Settings,
+    providers: Registry,
+    catalog: Catalog,
+    rules: ModelRules,
+    recorder: Recorder | None,
+) -> list[Stage]:
     """Choose the stages, outermost first. A feature that is off has no stage."""
-    stages: list[Stage] = [Conversation(images=settings.enable_vision), Routing(providers, catalog)]
+    stages: list[Stage] = [Measuring(recorder)] if recorder is not None else []
+    stages += Conversation(images=settings.enable_vision), Routing(providers, catalog)
     if rules.active:
         stages.append(ModelFilter(rules))
     if settings.auth.active:
         stages.append(CallerModels(rules))
     stages += FieldRules(providers.configured), Reasoning(providers.configured)
+    if recorder is not None:
+        stages.append(UsageWish(providers.configured))
     return stages
 
 

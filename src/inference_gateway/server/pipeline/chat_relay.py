@@ -3,6 +3,7 @@
 from inference_gateway.server.chat_stream import ChatStream, error_event
 from inference_gateway.server.encodings import Decoder
 from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError, UpstreamTimeout
+from inference_gateway.server.inference import Measurement
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.providers.backend import ProviderAnswer
 from inference_gateway.server.transport.messages import Sink
@@ -17,14 +18,25 @@ class ChatRelay:
 
     :param decoder: undoes the coding of an answer that came encoded.
     :param omits_finish_reason: see `ChatStream`.
+    :param measurement: takes note of what the stream says of its usage, where somebody counts.
     """
 
     __slots__ = ("_answer", "_decoder", "_sink", "_stream")
 
-    def __init__(self, answer: ProviderAnswer, *, decoder: Decoder | None, omits_finish_reason: bool) -> None:
+    def __init__(
+        self,
+        answer: ProviderAnswer,
+        *,
+        decoder: Decoder | None,
+        omits_finish_reason: bool,
+        measurement: Measurement | None = None,
+    ) -> None:
         self._answer = answer
         self._decoder = decoder
-        self._stream = ChatStream(omits_finish_reason=omits_finish_reason)
+        keeps_usage = measurement is not None and measurement.asks_usage
+        self._stream = ChatStream(omits_finish_reason=omits_finish_reason, keeps_usage=keeps_usage)
+        if measurement is not None:
+            measurement.streams.append(self._stream)
         self._sink: Sink | None = None
 
     # Called by the client's side.

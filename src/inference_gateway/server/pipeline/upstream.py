@@ -1,6 +1,7 @@
 """The last stop of a request: the provider is asked, and its answer made into ours."""
 
 from collections.abc import Collection, Mapping
+from time import perf_counter
 
 import msgspec
 
@@ -23,6 +24,12 @@ _EVENT_STREAM: list[Header] = [
 _LONGEST_WRAPPED = 4096
 """Bytes of a provider's error that are passed on where it is not JSON."""
 
+
+class _WithUsage(msgspec.Struct):
+    usage: msgspec.Raw = msgspec.Raw()
+
+
+_decode_usage = msgspec.json.Decoder(_WithUsage).decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -42,10 +49,16 @@ class Upstream:
 
     async def __call__(self, request: InferenceRequest) -> Response:
         """Answer with what the provider answers: its status, its JSON, its events."""
-        answer = await self._backends[request.provider_id].infer(request)
-        if answer.status == 200 and request.stream and _is_stream(answer):
-            return self._streamed(request, answer)
-        return await self._whole(request, answer)
+        measurement = request.measurement
+        began = 0.0 if measurement is None else perf_counter()
+        try:
+            answer = await self._backends[request.provider_id].infer(request)
+            if answer.status == 200 and request.stream and _is_stream(answer):
+                return self._streamed(request, answer)
+            return await self._whole(request, answer)
+        finally:
+            if measurement is not None:
+                measurement.waited += perf_counter() - began
 
     def _streamed(self, request: InferenceRequest, answer: ProviderAnswer) -> Response:
         try:
@@ -54,7 +67,10 @@ class Upstream:
             answer.close()
             raise
         relay = ChatRelay(
-            answer, decoder=decoder, omits_finish_reason=request.provider_id in self._omit_finish_reason
+            answer,
+            decoder=decoder,
+            omits_finish_reason=request.provider_id in self._omit_finish_reason,
+            measurement=request.measurement,
         )
         return Response(200, _EVENT_STREAM + headers.limits_and_ids(answer.headers), relay, ending=ending)
 
@@ -76,6 +92,8 @@ class Upstream:
             raise UpstreamError(f"the provider answered with a redirect ({status}), which is not followed")
         if not _is_object(body):
             raise UpstreamError("the provider's answer is not JSON")
+        if request.measurement is not None:
+            request.measurement.note(_usage(body))
         if request.stream:
             raise UpstreamError("the provider answered a request for a stream with a plain answer")
         return Response(status, fields, body)
@@ -100,6 +118,16 @@ def _is_object(body: bytes) -> bool:
     except codec.UNREADABLE:
         return _is_object_after_all(body)
     return True
+
+
+def _usage(body: bytes) -> bytes:
+    """Return what an answer says of its usage; empty where it says nothing that can be read."""
+    if b'"usage"' not in body:
+        return b""
+    try:
+        return bytes(_decode_usage(body).usage)
+    except codec.UNREADABLE:
+        return b""
 
 
 def _is_object_after_all(body: bytes) -> bool:

@@ -208,6 +208,10 @@ class TLSConnection(asyncio.Protocol):
         """Close at once."""
         self._raw.abort()
 
+    def unsent(self) -> int:
+        """Bytes that wait for the client to take them: none of an answer."""
+        return 0
+
     # The rest is nobody's business.
 
     def _shake_hands(self) -> SecuredTransport | None:

@@ -53,6 +53,18 @@ class Pool:
         self._connections: set[UpstreamConnection] = set()
         self._idle = 0
         self._closed = False
+        self.resent = 0
+        """Calls that were sent again, ever."""
+
+    @property
+    def open(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
+
+    @property
+    def idle(self) -> int:
+        """How many of them wait for a call."""
+        return self._idle
 
     async def send(self, call: Call) -> Answer:
         """Send a call and wait for the head of its answer.
@@ -75,6 +87,7 @@ class Pool:
             try:
                 await answer.head()
             except ConnectionWentStale:
+                self.resent += 1
                 continue
             except asyncio.CancelledError:
                 answer.close()

@@ -80,6 +80,9 @@ class Connection(Protocol):
     def abort(self) -> None:
         """Close at once."""
 
+    def unsent(self) -> int:
+        """Bytes that wait for the client to take them."""
+
 
 class Connections(msgspec.Struct):
     """What the connections of one server share."""
@@ -374,6 +377,10 @@ class ServerConnection(asyncio.Protocol):
         if self._current is not None:
             self._current.end(Outcome.CANCELLED, "the gateway closed the connection")
         self._break_off()
+
+    def unsent(self) -> int:
+        """Bytes that wait for the client to take them."""
+        return self.transport.get_write_buffer_size()
 
     # The rest is nobody's business.
 

@@ -1,0 +1,168 @@
+"""What telemetry wants to know of every request: when it began, what it waited for, what it took.
+
+Both stages are in the chain only where telemetry is on.
+"""
+
+from collections.abc import Awaitable, Mapping
+from time import perf_counter
+
+import msgspec
+
+from inference_gateway.server import codec
+from inference_gateway.server.errors import GatewayError
+from inference_gateway.server.inference import InferenceRequest, Measurement
+from inference_gateway.server.pipeline.chain import Handler
+from inference_gateway.server.providers.registry import Provider
+from inference_gateway.server.telemetry.recorder import Recorder
+from inference_gateway.server.transport.messages import Response, Sink, Source
+
+_MOST_TOOL_CALLS = 1000
+_TOOL_CALLS = b'"tool_calls"'
+_NOTHING = b"{}"
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class _Function(msgspec.Struct):
+    name: str | None = None
+
+
+class _ToolCall(msgspec.Struct):
+    function: _Function | None = None
+
+
+class _Words(msgspec.Struct):
+    tool_calls: list[_ToolCall] | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Words | None = None
+    delta: _Words | None = None
+
+
+class _Answer(msgspec.Struct):
+    choices: list[_Choice] | None = None
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+
+
+class Measuring:
+    """Take note of every request; who counts hears elsewhere how it ended."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    async def __call__(self, request: InferenceRequest, call_next: Handler) -> Response:
+        """Let the request on; look at its answer."""
+        recorder = self._recorder
+        measurement = request.measurement = Measurement(perf_counter())
+        recorder.began()
+        try:
+            response = await call_next(request)
+        except GatewayError as error:
+            measurement.status = error.status
+            raise
+        measurement.status = response.status
+        body = response.body
+        measurement.streamed = not isinstance(body, bytes)
+        recorder.answered(measurement, perf_counter())
+        if not isinstance(body, bytes):
+            response.body = _MeasuredStream(body, request, recorder)
+        elif _TOOL_CALLS in body:
+            _count_tools(recorder, request, body)
+        return response
+
+
+class _MeasuredStream:
+    """A stream on its way out, looked at."""
+
+    __slots__ = ("_measurement", "_recorder", "_request", "_sink", "_source", "_tool_calls")
+
+    def __init__(self, source: Source, request: InferenceRequest, recorder: Recorder) -> None:
+        assert request.measurement is not None
+        self._source = source
+        self._request = request
+        self._recorder = recorder
+        self._measurement = request.measurement
+        self._sink: Sink | None = None
+        self._tool_calls = 0
+
+    def start(self, sink: Sink) -> None:
+        """Begin."""
+        self._sink = sink
+        self._source.start(self)
+
+    def pause(self) -> None:
+        """Hold the source."""
+        self._source.pause()
+
+    def resume(self) -> None:
+        """Let the source flow."""
+        self._source.resume()
+
+    def close(self) -> None:
+        """Give up the source."""
+        self._source.close()
+
+    def write(self, data: bytes) -> None:
+        """Pass whole events on."""
+        if not self._measurement.first:
+            self._measurement.first = perf_counter()
+        if _TOOL_CALLS in data and self._tool_calls < _MOST_TOOL_CALLS:
+            for event in data.split(b"\n\n"):
+                json = event.removeprefix(b"data: ")
+                self._tool_calls += _count_tools(self._recorder, self._request, json)
+        if self._sink is not None:
+            self._sink.write(data)
+
+    def finish(self) -> None:
+        """Pass the end on."""
+        if self._sink is not None:
+            self._sink.finish()
+
+    def abort(self, error: Exception) -> None:
+        """Pass the break on."""
+        if self._sink is not None:
+            self._sink.abort(error)
+
+
+def _count_tools(recorder: Recorder, request: InferenceRequest, data: bytes) -> int:
+    """Count the calls of tools that begin in an answer or in an event of one."""
+    try:
+        choices = _decode_answer(data).choices
+    except codec.UNREADABLE:
+        return 0
+    words = [each.message or each.delta for each in choices or ()]
+    calls = [call for each in words if each is not None for call in each.tool_calls or ()]
+    names = [call.function.name for call in calls if call.function is not None and call.function.name]
+    for name in names:
+        recorder.tool_called(request, name)
+    return len(names)
+
+
+class UsageWish:
+    """Ask every provider that understands it to say how many tokens a stream took."""
+
+    def __init__(self, providers: Mapping[str, Provider]) -> None:
+        self._providers = providers
+
+    def __call__(self, request: InferenceRequest, call_next: Handler) -> Awaitable[Response]:
+        """Let the request on; what the client did not ask for is kept from it."""
+        if request.stream and self._providers[request.provider_id].accepts_stream_options:
+            _ask(request)
+        return call_next(request)
+
+
+def _ask(request: InferenceRequest) -> None:
+    raw = bytes(request.document.values.get("stream_options", _NOTHING))
+    try:
+        options = _decode_members(_NOTHING if raw == b"null" else raw)
+    except codec.UNREADABLE:
+        return  # of another shape: the provider will say so
+    given = bytes(options.get("include_usage", b"false"))
+    if given not in (b"false", b"null"):
+        return
+    options["include_usage"] = msgspec.Raw(b"true")
+    request.changes["stream_options"] = codec.encode(options)
+    assert request.measurement is not None
+    request.measurement.asks_usage = True

@@ -1,0 +1,240 @@
+"""What is counted of each inference request: one look-up for its labels, then additions.
+
+Label values are bounded: a model has series of its own only once a provider has answered for it, and only
+while there are not too many.
+"""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Final
+
+from inference_gateway.server.inference import InferenceRequest, Measurement
+from inference_gateway.server.outcome import Outcome
+from inference_gateway.server.telemetry.instruments import (
+    DURATION,
+    FIRST_TOKEN,
+    OVERHEAD,
+    PER_TOKEN,
+    REFUSED,
+    REQUESTS,
+    REQUESTS_OPEN,
+    STREAMS_OPEN,
+    TOKEN_DETAILS,
+    TOKEN_USAGE,
+    TOOL_CALLS,
+    UNCOUNTED,
+    UPSTREAM_ERRORS,
+    Family,
+    Histogram,
+    Number,
+    series_of,
+)
+from inference_gateway.server.telemetry.totals import Region, Totals
+from inference_gateway.server.usage import Usage
+
+OTHER: Final = "other"
+"""Stands for each label value that has no series of its own."""
+
+_LONGEST_NAME = 200
+_MOST_TOOLS = 200
+_UNKNOWN_MODEL = frozenset({400, 404})
+"""What a provider answers, among other things, to a model that does not exist."""
+_SERVED = frozenset({Outcome.COMPLETE, Outcome.CUT, Outcome.STALLED, Outcome.CLIENT_GONE})
+
+
+class _Names:
+    """The values of one label that have series of their own, in any process."""
+
+    def __init__(self, totals: Totals, label: str, most: int) -> None:
+        self._totals = totals
+        self._label = label
+        self._most = most
+        self._known: set[str] = set()
+
+    def known(self, name: str) -> str:
+        return name if name in self._known else OTHER
+
+    def learn(self, name: str) -> str:
+        if name not in self._known:
+            if len(self._known) >= self._most or len(name) > _LONGEST_NAME:
+                return OTHER
+            self._catch_up()
+            if name not in self._known and len(self._known) >= self._most:
+                return OTHER
+            self._known.add(name)
+        return name
+
+    def _catch_up(self) -> None:
+        """Learn what other processes count. Seldom: once for each name."""
+        labels = (series_of(key)[1] for key, _, _ in self._totals.read())
+        self._known.update(found[self._label] for found in labels if self._label in found)
+        self._known.discard(OTHER)
+
+
+class _Series:
+    """The series of requests that are alike in all labels."""
+
+    def __init__(self, region: Region, error: str, outcome: Outcome, **labels: str) -> None:
+        self._region = region
+        self._labels = {"source": "gateway", "team": "unknown", **labels, "error_type": error}
+        self.duration = self._histogram(DURATION)
+        provider = labels["gen_ai_provider_name"]
+        self.requests = Number(region, REQUESTS, outcome=outcome.value, gen_ai_provider_name=provider)
+
+    @cached_property
+    def input(self) -> Histogram:
+        return self._tokens("input")
+
+    @cached_property
+    def output(self) -> Histogram:
+        return self._tokens("output")
+
+    @cached_property
+    def first_token(self) -> Histogram:
+        return self._histogram(FIRST_TOKEN)
+
+    @cached_property
+    def per_token(self) -> Histogram:
+        return self._histogram(PER_TOKEN)
+
+    def _histogram(self, family: Family) -> Histogram:
+        return Histogram(self._region, family, **self._labels)
+
+    def _tokens(self, kind: str) -> Histogram:
+        return Histogram(self._region, TOKEN_USAGE, **self._labels, gen_ai_token_type=kind)
+
+
+class Recorder:
+    """Counts requests. Not a call of it waits, allocates a lock or reads a file.
+
+    :param totals: where to.
+    :param providers: ids that may be told apart.
+    :param max_models: names of models that have series of their own.
+    """
+
+    def __init__(self, totals: Totals, providers: Iterable[str], *, max_models: int) -> None:
+        region = self.region = totals.claim()
+        self._providers = frozenset(providers)
+        self._models = _Names(totals, "gen_ai_request_model", max_models)
+        self._tools = _Names(totals, "gen_ai_tool_name", _MOST_TOOLS)
+        self._series: dict[tuple[str, str, str, str, Outcome], _Series] = {}
+        self._numbers: dict[tuple[str, ...], Number] = {}
+        self._overhead: dict[bool, Histogram] = {
+            streamed: Histogram(region, OVERHEAD, stream=str(streamed).lower()) for streamed in (False, True)
+        }
+        self._requests = Number(region, REQUESTS_OPEN)
+        self._streams = Number(region, STREAMS_OPEN)
+        # What a dead process had open went with it.
+        self._requests.set(0)
+        self._streams.set(0)
+
+    def began(self) -> None:
+        """Take note of a request that is under way."""
+        self._requests.add()
+
+    def answered(self, measurement: Measurement, now: float) -> None:
+        """Take note that an answer begins to be sent.
+
+        :param now: time of the clock that `measurement` uses, in seconds.
+        """
+        streamed = measurement.streamed
+        self._overhead[streamed].observe(max(0.0, now - measurement.began - measurement.waited))
+        if streamed:
+            self._streams.add()
+
+    def ended(
+        self, request: InferenceRequest, measurement: Measurement, outcome: Outcome, *, now: float
+    ) -> None:
+        """Take note of a request's end, once.
+
+        :param now: time of the clock that `measurement` uses, in seconds.
+        """
+        status = measurement.status
+        self._requests.add(-1)
+        measurement.settle()
+        provider = request.provider_id if request.provider_id in self._providers else ""
+        model = self._model(request, outcome, status) if provider else ""
+        error = _error(outcome, status)
+        series = self._of(request.operation.name, provider, model, error, outcome)
+        series.duration.observe(now - measurement.began)
+        series.requests.add()
+        if measurement.streamed:
+            self._streams.add(-1)
+            self._stream_ended(series, measurement, now)
+        if measurement.has_usage:
+            self._used(series, measurement.usage, provider, model)
+        elif outcome in _SERVED and provider:
+            self._count(UNCOUNTED, gen_ai_provider_name=provider, gen_ai_request_model=model)
+        if outcome in (Outcome.PROVIDER_ERROR, Outcome.CUT, Outcome.STALLED):
+            kind = error if outcome is Outcome.PROVIDER_ERROR else outcome.value
+            self._count(UPSTREAM_ERRORS, gen_ai_provider_name=provider, kind=kind)
+
+    def refused(self, code: str) -> None:
+        """Take note of a request, of any kind, that was answered with an error of our own.
+
+        :param code: that of the error's class.
+        """
+        self._count(REFUSED, code=code)
+
+    def tool_called(self, request: InferenceRequest, name: str) -> None:
+        """Take note that a model asks for a tool."""
+        mcp = name.startswith("mcp_")
+        self._count(
+            TOOL_CALLS,
+            source="gateway",
+            team="unknown",
+            gen_ai_provider_name=request.provider_id if request.provider_id in self._providers else "",
+            gen_ai_request_model=self._models.known(request.model),
+            gen_ai_tool_name=self._tools.learn(name),
+            gen_ai_tool_type="mcp" if mcp else "standard_tool_use",
+        )
+
+    def _model(self, request: InferenceRequest, outcome: Outcome, status: int) -> str:
+        if outcome is Outcome.REJECTED or status in _UNKNOWN_MODEL:
+            return self._models.known(request.model)
+        return self._models.learn(request.model)
+
+    def _of(self, operation: str, provider: str, model: str, error: str, outcome: Outcome) -> _Series:
+        key = (operation, provider, model, error, outcome)
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = _Series(
+                self.region,
+                error,
+                outcome,
+                gen_ai_operation_name=operation,
+                gen_ai_provider_name=provider,
+                gen_ai_request_model=model,
+            )
+        return series
+
+    def _stream_ended(self, series: _Series, measurement: Measurement, now: float) -> None:
+        if measurement.first:
+            series.first_token.observe(measurement.first - measurement.began)
+            if measurement.usage.output > 1:
+                series.per_token.observe((now - measurement.first) / (measurement.usage.output - 1))
+
+    def _used(self, series: _Series, usage: Usage, provider: str, model: str) -> None:
+        series.input.observe(usage.input)
+        series.output.observe(usage.output)
+        for kind in ("cached_input", "audio_input", "reasoning_output", "audio_output"):
+            tokens = getattr(usage, kind)
+            if tokens:
+                labels = {"gen_ai_provider_name": provider, "gen_ai_request_model": model}
+                self._number(TOKEN_DETAILS, gen_ai_token_type=kind, **labels).add(tokens)
+
+    def _count(self, family: Family, **labels: str) -> None:
+        self._number(family, **labels).add()
+
+    def _number(self, family: Family, **labels: str) -> Number:
+        key = (family.name, *labels.values())
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = Number(self.region, family, **labels)
+        return number
+
+
+def _error(outcome: Outcome, status: int) -> str:
+    if status >= 400:
+        return str(status)
+    return "" if outcome is Outcome.COMPLETE else outcome.value

@@ -1,0 +1,68 @@
+"""How many tokens a provider says that an answer took. No I/O."""
+
+import msgspec
+
+from inference_gateway.server import codec
+
+
+class _InputDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class _Wire(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _InputDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
+
+
+_decode = msgspec.json.Decoder(_Wire).decode
+_NO_INPUT_DETAILS = _InputDetails()
+_NO_OUTPUT_DETAILS = _OutputDetails()
+
+
+class Usage(msgspec.Struct):
+    """Tokens of a request, over all calls of a provider that it took.
+
+    Cached and audio input are part of `input`, reasoning and audio output are part of `output`.
+    https://platform.openai.com/docs/api-reference/chat/object#chat/object-usage
+    """
+
+    input: int = 0
+    output: int = 0
+    cached_input: int = 0
+    audio_input: int = 0
+    reasoning_output: int = 0
+    audio_output: int = 0
+
+    def add(self, raw: bytes) -> bool:
+        """Add what one `usage` object says; false where it is none."""
+        try:
+            wire = _decode(raw)
+        except codec.UNREADABLE:
+            return False
+        if wire.prompt_tokens is None and wire.completion_tokens is None:
+            return False
+        self.input += _count(wire.prompt_tokens)
+        self.output += _count(wire.completion_tokens)
+        inputs = wire.prompt_tokens_details or _NO_INPUT_DETAILS
+        outputs = wire.completion_tokens_details or _NO_OUTPUT_DETAILS
+        self.cached_input += _count(inputs.cached_tokens)
+        self.audio_input += _count(inputs.audio_tokens)
+        self.reasoning_output += _count(outputs.reasoning_tokens)
+        self.audio_output += _count(outputs.audio_tokens)
+        return True
+
+
+_MOST = 2**40
+"""Tokens that one answer may claim: beyond it, a total would lose its precision."""
+
+
+def _count(tokens: int | None) -> int:
+    return min(max(tokens, 0), _MOST) if tokens is not None else 0
