@@ -29,6 +29,8 @@ FLOORS = {
     "server.inference": 1,
     "server.outcome": 1,
     "server.usage": 1,
+    "server.logs": 1,
+    "server.access_log": 5,
     "server.transport.messages": 1,  # the seam's pure types, known to every floor above
     "server.transport": 2,
     "server.providers": 2,

@@ -32,7 +32,7 @@ class Process:
             command or gateway,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={"PATH": os.environ["PATH"], "SERVER_PORT": "0", **environ},
+            env={"PATH": os.environ["PATH"], "SERVER_PORT": "0", "LOG_FORMAT": "console", **environ},
             cwd=home,
             pass_fds=pass_fds,
         )

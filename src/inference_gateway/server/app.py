@@ -6,6 +6,7 @@ import os
 import re
 from time import perf_counter
 
+from inference_gateway.server.access_log import AccessLog
 from inference_gateway.server.api.answers import error_response
 from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.api.gateway import Gateway
@@ -23,7 +24,8 @@ _SANE_ID = re.compile(rb"[A-Za-z0-9._:\-]{1,128}")
 class Application:
     """Finds the endpoint, names the request, turns errors into answers, hears how each request ended."""
 
-    def __init__(self, gateway: Gateway, cors: CORS | None = None) -> None:
+    def __init__(self, gateway: Gateway, cors: CORS | None = None, access: AccessLog | None = None) -> None:
+        self._access = access
         self.gateway = gateway
         self._cors = cors
         self._router = Router(ROUTES)
@@ -67,6 +69,8 @@ class Application:
         recorder = self.gateway.recorder
         if recorder is not None and asked is not None and asked.measurement is not None:
             recorder.ended(asked, asked.measurement, outcome, now=perf_counter())
+        if self._access is not None:
+            self._access.ended(request, outcome)
         if problem and outcome is not Outcome.COMPLETE:
             provider = asked.provider_id if asked is not None else ""
             logger.warning(

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from inference_gateway.server.access_log import access_log
 from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.app import Application
 from inference_gateway.server.configuration import load_process_settings
@@ -55,7 +56,7 @@ class ASGIGateway:
             )
         self._gateway = open_gateway(settings)
         cors = CORS(settings.server.cors_origins) if settings.server.cors_origins else None
-        application = Application(self._gateway, cors)
+        application = Application(self._gateway, cors, access_log(settings))
         self._adapter = Adapter(
             application, body_limit=settings.server.max_request_body_size, ended=application.ended
         )

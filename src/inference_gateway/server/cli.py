@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from inference_gateway._version import __version__
-from inference_gateway.server import settings_reference
+from inference_gateway.server import logs, settings_reference
 from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.configuration import (
     Loaded,
@@ -72,7 +72,7 @@ def serve(config: str | None, **options: str | int | None) -> None:
     def load() -> Settings:
         loaded = load_process_settings(config)
         server = msgspec.structs.replace(loaded.settings.server, **given)
-        _log(loaded.settings.log_level)
+        logs.set_up(loaded.settings.log_level, loaded.settings.log_format)
         for warning in loaded.warnings:
             logger.warning("%s", warning)
         return msgspec.structs.replace(loaded.settings, server=server)
@@ -121,7 +121,7 @@ def settings(form: str) -> None:
 def models(config: str | None) -> None:
     """List the models of all configured providers."""
     loaded = _load(config)
-    _log("warning")
+    logs.set_up("warning", "console")
     names = _with_gateway(loaded, _model_names)
     if names is None:
         _fail("no provider lists its models", code=1)
@@ -140,7 +140,7 @@ def models(config: str | None) -> None:
 )
 def lab(host: str, port: int) -> None:
     """Start a provider that breaks on purpose; see docs/fault-lab.md."""
-    _log("info")
+    logs.set_up("info", "console")
     try:
         run_lab(LabServer(host or "127.0.0.1", port))
     except CannotServe as error:
@@ -158,16 +158,6 @@ def _load(config: str | None) -> Loaded:
         return load_process_settings(config)
     except SettingsError as error:
         _fail(str(error), code=2)
-
-
-def _log(level: str) -> None:
-    logging.basicConfig(
-        stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-    )
-    # A reload may bring another level.
-    logging.getLogger().setLevel(level.upper())
-    # The loop's own debug lines say nothing of the gateway.
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
 
 
 def _with_gateway(loaded: Loaded, work: Callable[[Gateway], Awaitable[T]]) -> T:

@@ -71,7 +71,8 @@ class Measurement:
 
     def settle(self) -> None:
         """Add what its streams said, as far as they came."""
-        for stream in self.streams:
+        streams, self.streams = self.streams, []
+        for stream in streams:
             self.note(stream.usage)
 
 

@@ -12,11 +12,13 @@ import msgspec
 from inference_gateway.server.api.answers import error_response
 from inference_gateway.server.errors import GatewayError, MethodNotAllowed, NotFound
 from inference_gateway.server.listening import BACKLOG, Listeners, open_listeners
+from inference_gateway.server.logs import Outlet
 from inference_gateway.server.settings import Settings
 from inference_gateway.server.telemetry.exposition import CONTENT_TYPE, render
 from inference_gateway.server.telemetry.instruments import (
     BYTES_IN_FLIGHT,
     CLIENT_CONNECTIONS,
+    LOG_DROPPED,
     POOL_CONNECTIONS,
     RESENT,
     Number,
@@ -65,7 +67,7 @@ def metering(settings: Settings) -> Metering | None:
 class Gauges:
     """What this process has open, looked at rather than counted."""
 
-    def __init__(self, region: Region, connections: Connections, pool: Pool) -> None:
+    def __init__(self, region: Region, connections: Connections, pool: Pool, outlet: Outlet | None) -> None:
         self._connections = connections
         self._pool = pool
         self._clients = Number(region, CLIENT_CONNECTIONS)
@@ -74,6 +76,9 @@ class Gauges:
         self._idle = Number(region, POOL_CONNECTIONS, state="idle")
         self._resent = Number(region, RESENT)
         self._resent_before = 0
+        self._outlet = outlet
+        self._dropped = Number(region, LOG_DROPPED)
+        self._dropped_before = 0
 
     def sample(self) -> None:
         """Write down how things are."""
@@ -84,6 +89,9 @@ class Gauges:
         self._idle.set(self._pool.idle)
         self._resent.add(self._pool.resent - self._resent_before)
         self._resent_before = self._pool.resent
+        if self._outlet is not None:
+            self._dropped.add(self._outlet.dropped - self._dropped_before)
+            self._dropped_before = self._outlet.dropped
 
 
 class MetricsPort:

@@ -15,6 +15,8 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from inference_gateway.server import logs
+from inference_gateway.server.access_log import access_log
 from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.api.gateway import Gateway, build
 from inference_gateway.server.app import Application
@@ -50,19 +52,26 @@ class Server:
     """One gateway on one port.
 
     :param listeners: what it listens on; without any, it opens what the settings say.
+    :param outlet: what writes the log of this process without being waited for, if anything does.
     :param shared: what it shares with other processes to count together; None where it is alone.
     :raises CannotServe: certificates or API keys cannot be used, a package is missing, or metrics cannot be
         offered.
     """
 
-    def __init__(self, settings: Settings, listeners: Listeners = (), shared: Metering | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        listeners: Listeners = (),
+        shared: Metering | None = None,
+        outlet: logs.Outlet | None = None,
+    ) -> None:
         self._settings = settings
         self._metering = shared or metering(settings)
         self._is_alone = shared is None
         totals = self._metering.totals if self._metering is not None else None
         self._gateway: Gateway = open_gateway(settings, totals)
         cors = CORS(settings.server.cors_origins) if settings.server.cors_origins else None
-        application = Application(self._gateway, cors)
+        application = Application(self._gateway, cors, access_log(settings))
         self._connections = Connections(
             application, application.reject, _limits(settings.server), ended=application.ended
         )
@@ -73,7 +82,7 @@ class Server:
         self._metrics: MetricsPort | None = None
         recorder = self._gateway.recorder
         if self._metering is not None and recorder is not None:
-            gauges = Gauges(recorder.region, self._connections, self._gateway.pool)
+            gauges = Gauges(recorder.region, self._connections, self._gateway.pool, outlet)
             self._metrics = MetricsPort(self._metering, gauges.sample)
 
     @property
@@ -209,8 +218,8 @@ def run(settings: Settings, listeners: Listeners, surroundings: Surroundings) ->
     if os.getpid() == 1 and surroundings.supervisor is None:
         # Whoever loses its parent in a container becomes a child of process 1: leave no zombies.
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, listeners, surroundings))
+    with logs.unblocked() as outlet, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, listeners, surroundings, outlet))
 
 
 class _Orders:
@@ -256,9 +265,11 @@ class _Orders:
         self._terminate()
 
 
-async def _serve(settings: Settings, listeners: Listeners, surroundings: Surroundings) -> None:
+async def _serve(
+    settings: Settings, listeners: Listeners, surroundings: Surroundings, outlet: logs.Outlet | None
+) -> None:
     orders = _Orders(asyncio.get_running_loop())
-    server = Server(settings, listeners, surroundings.metering)
+    server = Server(settings, listeners, surroundings.metering, outlet)
     orders.heed(server, surroundings.supervisor)
     await server.start()
     surroundings.started()

@@ -303,19 +303,13 @@ class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):
         bool, Meta(description="Whether requests are counted and metrics offered on a port of their own.")
     ] = False
     metrics_host: Annotated[
-        str,
-        Meta(
-            description="Address that metrics are offered on, without a password; 0.0.0.0 is every "
-            "interface.",
-            extra={"kind": "host"},
-        ),
+        str, Meta(description="Address of the metrics; they ask for no password.", extra={"kind": "host"})
     ] = "127.0.0.1"
     metrics_port: Annotated[
         int, Meta(ge=0, le=65535, description="Port of `GET /metrics`; 0 takes any free one.")
     ] = 9464
     max_models: Annotated[
-        int,
-        Meta(ge=0, le=1000, description="Models with series of their own; the rest count as `other`."),
+        int, Meta(ge=0, le=1000, description="Models with series of their own; others count as `other`.")
     ] = 200
 
 
@@ -439,6 +433,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["debug", "info", "warning", "error"],
         Meta(description="Least severe level that is logged; unset in `development`, it is `debug`."),
     ] = "info"
+    log_format: Annotated[
+        Literal["json", "console"],
+        Meta(description="One JSON object a line, or lines for people; unset in `development`, those."),
+    ] = "json"
+    log_access: Annotated[
+        bool, Meta(description="Whether each request is logged when it ends, health checks left out.")
+    ] = False
+    log_content: Annotated[
+        bool, Meta(description="Whether that line holds what people write to models: the request's body.")
+    ] = False
     allowed_models: Annotated[
         frozenset[str],
         Meta(
@@ -544,8 +548,8 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = {
     "APPLICATION_NAME": "The name is fixed.",
     "AUTH_OIDC_CLIENT_SECRET": "Checking a token needs no client secret.",
     "CLIENT_EXPECT_CONTINUE_TIMEOUT": "Providers are never asked for leave to send a body.",
-    "DEBUG_CONTENT_TRUNCATE_WORDS": "Message contents are never logged.",
-    "DEBUG_MAX_MESSAGES": "Message contents are never logged.",
+    "DEBUG_CONTENT_TRUNCATE_WORDS": "LOG_CONTENT decides on message contents.",
+    "DEBUG_MAX_MESSAGES": "LOG_CONTENT decides on message contents.",
 }
 """Variables that are taken and do nothing, each with the reason."""
 

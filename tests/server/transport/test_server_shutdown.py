@@ -165,6 +165,7 @@ class Process:
         environ = {
             "PATH": os.environ["PATH"],
             "SERVER_PORT": "0",
+            "LOG_FORMAT": "console",
             "OPENAI_API_KEY": "sk-test",
             "OPENAI_API_URL": provider.url,
             "SERVER_DRAIN_TIMEOUT": "1h",

@@ -117,7 +117,7 @@ def _stages(
     recorder: Recorder | None,
 ) -> list[Stage]:
     """Choose the stages, outermost first. A feature that is off has no stage."""
-    stages: list[Stage] = [Measuring(recorder)] if recorder is not None else []
+    stages: list[Stage] = [Measuring(recorder)] if recorder is not None or settings.log_access else []
     stages += Conversation(images=settings.enable_vision), Routing(providers, catalog)
     if rules.active:
         stages.append(ModelFilter(rules))

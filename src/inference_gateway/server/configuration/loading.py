@@ -108,6 +108,7 @@ class _SettingsReader:
         general = values.pop("", {})
         if general.get("environment") == "development":
             general.setdefault("log_level", "debug")
+            general.setdefault("log_format", "console")
         providers = ProviderReader(self._variables, self._document, self._report)
         tree = {**general, **values, "providers": providers.read()}
         self.sources.update(providers.sources)

@@ -47,16 +47,20 @@ _decode_answer = msgspec.json.Decoder(_Answer).decode
 
 
 class Measuring:
-    """Take note of every request; who counts hears elsewhere how it ended."""
+    """Take note of every request; who counts hears elsewhere how it ended.
 
-    def __init__(self, recorder: Recorder) -> None:
+    :param recorder: counts; without one, notes are taken for the log alone.
+    """
+
+    def __init__(self, recorder: Recorder | None) -> None:
         self._recorder = recorder
 
     async def __call__(self, request: InferenceRequest, call_next: Handler) -> Response:
         """Let the request on; look at its answer."""
         recorder = self._recorder
         measurement = request.measurement = Measurement(perf_counter())
-        recorder.began()
+        if recorder is not None:
+            recorder.began()
         try:
             response = await call_next(request)
         except GatewayError as error:
@@ -65,10 +69,11 @@ class Measuring:
         measurement.status = response.status
         body = response.body
         measurement.streamed = not isinstance(body, bytes)
-        recorder.answered(measurement, perf_counter())
+        if recorder is not None:
+            recorder.answered(measurement, perf_counter())
         if not isinstance(body, bytes):
             response.body = _MeasuredStream(body, request, recorder)
-        elif _TOOL_CALLS in body:
+        elif recorder is not None and _TOOL_CALLS in body:
             _count_tools(recorder, request, body)
         return response
 
@@ -78,7 +83,7 @@ class _MeasuredStream:
 
     __slots__ = ("_measurement", "_recorder", "_request", "_sink", "_source", "_tool_calls")
 
-    def __init__(self, source: Source, request: InferenceRequest, recorder: Recorder) -> None:
+    def __init__(self, source: Source, request: InferenceRequest, recorder: Recorder | None) -> None:
         assert request.measurement is not None
         self._source = source
         self._request = request
@@ -108,7 +113,7 @@ class _MeasuredStream:
         """Pass whole events on."""
         if not self._measurement.first:
             self._measurement.first = perf_counter()
-        if _TOOL_CALLS in data and self._tool_calls < _MOST_TOOL_CALLS:
+        if _TOOL_CALLS in data and self._recorder is not None and self._tool_calls < _MOST_TOOL_CALLS:
             for event in data.split(b"\n\n"):
                 json = event.removeprefix(b"data: ")
                 self._tool_calls += _count_tools(self._recorder, self._request, json)

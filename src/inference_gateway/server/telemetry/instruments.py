@@ -83,12 +83,15 @@ RESENT = Family(
     "counter",
     "Calls sent again because their kept-alive connection had died.",
 )
+LOG_DROPPED = Family(
+    "inference_gateway_log_lines_dropped_total", "counter", "Lines of the log that nobody took in time."
+)
 FAMILIES: Final = {
     family.name: family
     for family in (
         *(TOKEN_USAGE, DURATION, FIRST_TOKEN, PER_TOKEN, TOOL_CALLS, TOKEN_DETAILS, OVERHEAD, REQUESTS),
         *(UNCOUNTED, UPSTREAM_ERRORS, REFUSED, REQUESTS_OPEN, STREAMS_OPEN, BYTES_IN_FLIGHT),
-        *(CLIENT_CONNECTIONS, POOL_CONNECTIONS, RESENT),
+        *(CLIENT_CONNECTIONS, POOL_CONNECTIONS, RESENT, LOG_DROPPED),
     )
 }
 

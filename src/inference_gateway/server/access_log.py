@@ -1,0 +1,86 @@
+"""One line of the log for each request, when it ends."""
+
+import logging
+import re
+from time import perf_counter
+from typing import Final
+
+from inference_gateway.server.inference import InferenceRequest
+from inference_gateway.server.outcome import Outcome
+from inference_gateway.server.settings import Settings
+from inference_gateway.server.transport.messages import Request
+
+logger = logging.getLogger("inference_gateway.access")
+
+_UNLOGGED: Final = frozenset(
+    prefix + path for prefix in (b"", b"/v1") for path in (b"/health", b"/health/live", b"/health/ready")
+)
+"""What machines ask all the time."""
+_LONGEST_PATH = 200
+_LONGEST_CONTENT = 65_536
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+"""https://www.w3.org/TR/trace-context/#traceparent-header"""
+
+
+def access_log(settings: Settings) -> "AccessLog | None":
+    """Make one where it is wanted."""
+    return AccessLog(content=settings.log_content) if settings.log_access else None
+
+
+class AccessLog:
+    """Logs each request with what is known of it: never a header's value, a query or an answer.
+
+    :param content: whether the bodies of inference requests may be logged.
+    """
+
+    def __init__(self, *, content: bool) -> None:
+        self._content = content
+
+    def ended(self, request: Request, outcome: Outcome) -> None:
+        """Log a request's end."""
+        if request.path in _UNLOGGED or not logger.isEnabledFor(logging.INFO):
+            return
+        fields: dict[str, object] = {
+            "request_id": request.request_id,
+            "method": request.method,
+            "path": request.path[:_LONGEST_PATH].decode("latin-1"),
+            "outcome": outcome.value,
+        }
+        if request.principal is not None:
+            fields["principal"] = request.principal.subject
+        found = _TRACEPARENT.fullmatch(request.header(b"traceparent") or b"")
+        if found is not None:
+            fields["trace_id"] = found[1].decode()
+        if request.inference is not None:
+            fields |= _told(request.inference)
+            if self._content:
+                body = request.inference.document.body[:_LONGEST_CONTENT]
+                fields["request_body"] = body.decode("utf-8", "replace")
+        logger.info("request", extra={"fields": fields})
+
+
+def _told(request: InferenceRequest) -> dict[str, object]:
+    """Return what is known of a request to a model."""
+    fields: dict[str, object] = {
+        "operation": request.operation.name,
+        "provider": request.provider_id,
+        "model": request.model,
+        "stream": request.stream,
+    }
+    measurement = request.measurement
+    if measurement is None:
+        return fields
+    measurement.settle()
+    fields["status"] = measurement.status
+    fields["duration_ms"] = _milliseconds(perf_counter() - measurement.began)
+    fields["provider_ms"] = _milliseconds(measurement.waited)
+    if measurement.first:
+        fields["first_event_ms"] = _milliseconds(measurement.first - measurement.began)
+    if measurement.has_usage:
+        fields["input_tokens"] = measurement.usage.input
+        fields["output_tokens"] = measurement.usage.output
+    return fields
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)
