@@ -89,7 +89,7 @@ def serve(config: str | None, **options: str | int | None) -> None:
 @click.option("--offline", is_flag=True, help="Ask no provider.")
 @_config
 def check(offline: bool, config: str | None) -> None:
-    """Show the settings in effect and try each provider's list of models."""
+    """Show the settings in effect, try each provider's list of models and the issuer of tokens."""
     loaded = _load(config)
     click.echo(settings_reference.table(loaded), nl=False)
     for warning in loaded.warnings:
@@ -175,11 +175,14 @@ def _with_gateway(loaded: Loaded, work: Callable[[Gateway], Awaitable[T]]) -> T:
 
 
 async def _try_providers(gateway: Gateway) -> bool:
-    """Ask every provider for its models; say what came, and whether all answered."""
+    """Ask every provider for its models, and the issuer for its keys; say what came, and whether all did."""
     tries = await asyncio.gather(*[_try(gateway, provider_id) for provider_id in gateway.backends])
     for provider_id, listed, problem in tries:
         click.echo(f"{provider_id}: {problem or f'{len(listed)} models'}")
-    return not any(problem for _, _, problem in tries)
+    trouble = await gateway.guard.trouble() if gateway.guard is not None else None
+    if trouble is not None:
+        click.echo(f"issuer of tokens: {f'failed: {trouble}' if trouble else 'its keys are known'}")
+    return not trouble and not any(problem for _, _, problem in tries)
 
 
 async def _try(gateway: Gateway, provider_id: str) -> tuple[str, tuple[Model, ...], str]:

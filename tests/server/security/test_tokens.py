@@ -2,13 +2,16 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from fakes.chats import body
 from fakes.gateway import FakeGateway, Reply
 from fakes.issuer import AUDIENCE, FakeIssuer, SigningKey, ec_key, ed_key, rsa_key
 from fakes.provider import FakeProvider
+from inference_gateway.server.cli import cli
 from inference_gateway.server.oidc import issuer as issuer_module
 from inference_gateway.server.oidc import tokens as tokens_module
 from inference_gateway.server.oidc import verification
@@ -249,6 +252,17 @@ def test_the_gateway_starts_without_its_issuer_and_recovers_with_it(
     assert ask(gateway, token).status == 200
     issuer.stop()
     assert ask(gateway, issuer.token(sub="bob")).status == 200, "keys that are known serve on"
+
+
+def test_check_tries_the_issuer(issuer: FakeIssuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    environ = {"AUTH_OIDC_ISSUER": issuer.url, "AUTH_OIDC_CLIENT_ID": AUDIENCE}
+    result = CliRunner(env=environ).invoke(cli, ["check"])
+    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "issuer of tokens: its keys are known")
+    issuer.changes = {"issuer": issuer.url + "/"}
+    result = CliRunner(env=environ).invoke(cli, ["check"])
+    assert result.exit_code == 1
+    assert "issuer of tokens: failed: the issuer calls itself" in result.output
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,10 @@ class Guard:
         if self._tokens is not None:
             self._tokens.start()
 
+    async def trouble(self) -> str | None:
+        """Ask the issuer for its keys; return why they do not come, or nothing. None without an issuer."""
+        return await self._tokens.trouble() if self._tokens is not None else None
+
     def reload(self) -> bool:
         """Read the file of keys anew; return whether there are keys at all."""
         if self._keys is None:

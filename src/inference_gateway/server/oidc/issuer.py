@@ -46,7 +46,8 @@ class Issuer:
         self._clock = clock
         self._confirmed = -inf
         self._tried = -inf
-        self._trouble = ""
+        self.trouble = ""
+        """Why the last try brought no keys; empty where it did."""
         self._trying: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
 
@@ -102,9 +103,9 @@ class Issuer:
             )
             keys = key_set.parse(await fetch(self._pool, metadata.jwks_uri))
         except GatewayError as error:
-            if error.message != self._trouble:
+            if error.message != self.trouble:
                 logger.warning("the keys of the issuer %s did not come: %s", self._name, error.message)
-            self._trouble = error.message
+            self.trouble = error.message
         else:
             self._keep(keys, metadata.algorithms)
         finally:
@@ -114,9 +115,9 @@ class Issuer:
         self._confirmed = self._clock()
         if {(key.id, key.members) for key in self.keys} - {(key.id, key.members) for key in keys}:
             self.changed()
-        if not self.keys or self._trouble:
+        if not self.keys or self.trouble:
             logger.info("%d keys of the issuer %s are known", len(keys), self._name)
-        self.keys, self.algorithms, self._trouble = keys, algorithms, ""
+        self.keys, self.algorithms, self.trouble = keys, algorithms, ""
 
 
 def _nothing() -> None:

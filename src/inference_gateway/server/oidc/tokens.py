@@ -1,9 +1,10 @@
 """Tokens, checked once each: what is found is remembered by the hash of the whole token until it expires."""
 
+import contextlib
 from collections import OrderedDict
 from time import time
 
-from inference_gateway.server.errors import Unauthorized
+from inference_gateway.server.errors import IdentityUnavailable, Unauthorized
 from inference_gateway.server.oidc.issuer import Issuer
 from inference_gateway.server.oidc.policy import Policy
 from inference_gateway.server.oidc.verification import UnknownKey, Verified, fitting_keys, header_of, verify
@@ -25,6 +26,13 @@ class Tokens:
     def start(self) -> None:
         """Begin to keep the issuer's keys fresh. Idempotent."""
         self._issuer.start()
+
+    async def trouble(self) -> str:
+        """Ask the issuer for its keys; return why they do not come, or nothing."""
+        with contextlib.suppress(IdentityUnavailable):
+            await self._issuer.ready()
+            return ""
+        return self._issuer.trouble or "it does not answer in time"
 
     def find(self, digest: bytes) -> Principal | None:
         """Return whose token has this SHA-256, None where it was not checked yet or is not good any more."""
