@@ -71,6 +71,19 @@ async def test_a_used_connection_that_stays_silent_is_given_up_and_not_asked_aga
         assert provider.connections == 1
 
 
+@on_uvloop
+async def test_a_head_alone_is_no_first_byte() -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(CHUNKED)
+        await peer.gone()
+
+    async with serving(talk) as provider, pooling() as pool:
+        with pytest.raises(UpstreamTimeout, match=r"no answer for 0\.05 s"):
+            await ask(pool, provider, first_byte_timeout=TICK, idle_timeout=600)
+        await provider.all_gone()
+
+
 async def stalling(peer: Peer) -> None:
     await peer.request()
     await peer.send(CHUNKED + b"4\r\nhalf\r\n")
@@ -243,5 +256,6 @@ async def test_a_provider_that_takes_no_connection_is_given_up(full_port: int) -
                 await pool.send(Call(origin, b"GET / HTTP/1.1\r\n", None))
     async with pooling(connect_timeout=600) as pool:
         expires_at = asyncio.get_running_loop().time() + TICK
-        with pytest.raises(UpstreamTimeout):
-            await pool.send(Call(origin, b"GET / HTTP/1.1\r\n", None, expires_at=expires_at))
+        for own in ({"expires_at": expires_at}, {"connect_timeout": TICK}):
+            with pytest.raises(UpstreamTimeout):
+                await pool.send(Call(origin, b"GET / HTTP/1.1\r\n", None, **own))

@@ -50,7 +50,10 @@ class Call(msgspec.Struct):
     bodiless_answer: bool = False
     """HEAD: the answer has no body, whatever its fields say."""
     first_byte_timeout: float = inf
+    """To the first byte of the body, where the answer has one."""
     idle_timeout: float = inf
+    connect_timeout: float | None = None
+    """None is the pool's own."""
     expires_at: float = inf
 
     def framed_head(self) -> bytes:
@@ -273,6 +276,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._upload: _Upload | None = None
         self._headers: list[Header] = []
         self._heard = False
+        self._begun = False
+        """Whether a byte of the body came."""
         self._interim = False
         self._until_close = False
         self._persistent = False
@@ -291,7 +296,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._call = call
         self._answer = answer
         self._headers = []
-        self._heard = self._interim = self._until_close = self._whole = self._overrun = False
+        self._heard = self._begun = self._interim = self._until_close = self._whole = self._overrun = False
         self._bodiless = 0
         head, body = call.framed_head(), call.body
         if body is None:
@@ -369,11 +374,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._break(
                 UpstreamError(f"the head of the provider's answer is larger than {_LONGEST_HEAD} bytes")
             )
-        elif self._answer is answer and answer.status and not answer.draining:
+        elif not self._bodiless and self._answer is answer and not answer.draining:
+            # Only a byte of the body moves the clock: a head by itself is not what the client waits for.
             assert self._call is not None
-            self._deadline.set(
-                min(self._loop.time() + self._call.idle_timeout, self._call.expires_at),
-            )
+            self._begun = True
+            self._deadline.set(min(self._loop.time() + self._call.idle_timeout, self._call.expires_at))
 
     # Called by the parser.
 
@@ -449,8 +454,12 @@ class UpstreamConnection(asyncio.Protocol):
         if self._read_paused and not self.closed:
             self._read_paused = False
             if self._call is not None:
-                self._deadline.set(min(self._loop.time() + self._call.idle_timeout, self._call.expires_at))
+                self._renew(self._call)
             self._raw.resume_reading()
+
+    def _renew(self, call: Call) -> None:
+        patience = call.idle_timeout if self._begun else call.first_byte_timeout
+        self._deadline.set(min(self._loop.time() + patience, call.expires_at))
 
     def await_answer(self) -> None:
         """Start the clock for the first byte."""
@@ -534,10 +543,10 @@ class UpstreamConnection(asyncio.Protocol):
         now = self._loop.time()
         if now >= call.expires_at:
             self._break(UpstreamTimeout("the call took longer than its limit"))
-        elif answer.status == 0:
+        elif answer.status and self._read_paused:
+            self._renew(call)
+        elif not self._begun:
             self._break(UpstreamTimeout(f"the provider sent no answer for {call.first_byte_timeout:g} s"))
-        elif self._read_paused:
-            self._deadline.set(min(now + call.idle_timeout, call.expires_at))
         else:
             self._break(UpstreamTimeout(f"the provider sent nothing for {call.idle_timeout:g} s"))
 

@@ -45,8 +45,16 @@ class MockAnswer(IterableSource):
 class PlayedAnswer(Playing):
     """An answer that the fault lab planned; a break is the error that one on the wire would be."""
 
-    def __init__(self, head: Head, plan: Plan, *, patience: float, expires_at: float) -> None:
-        super().__init__(plan, _InProcess(), patience=patience, expires_at=expires_at)
+    def __init__(
+        self,
+        head: Head,
+        plan: Plan,
+        *,
+        patience: float,
+        begins_by: tuple[float, Exception],
+        expires_at: float,
+    ) -> None:
+        super().__init__(plan, _InProcess(), patience=patience, begins_by=begins_by, expires_at=expires_at)
         self.status = head.status
         self.headers = head.headers
 
@@ -159,8 +167,14 @@ class MockBackend:
         await _wait(plan.wait, most=self._patience.first_byte, until=expires_at)
         if plan.head is None:
             raise UpstreamError("the provider closed the connection without an answer")
-        patience = self._patience.between_pieces
-        return PlayedAnswer(plan.head, plan, patience=patience, expires_at=expires_at)
+        first = self._patience.first_byte
+        return PlayedAnswer(
+            plan.head,
+            plan,
+            patience=self._patience.between_pieces,
+            begins_by=(now + first, UpstreamTimeout(f"the provider sent no answer for {first:g} s")),
+            expires_at=expires_at,
+        )
 
 
 async def _wait(seconds: float, *, most: float, until: float) -> None:

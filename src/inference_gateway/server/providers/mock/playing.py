@@ -30,13 +30,24 @@ class Playing:
     """Pushes the pieces of a plan to a sink, each in its time.
 
     :param patience: seconds that are waited for a piece, or for the end.
+    :param begins_by: time of the loop's clock by which the first piece has to be there, and the error where
+        it is not; None waits for it as for the others.
     :param expires_at: time of the loop's clock at which all has to be over.
     """
 
-    def __init__(self, plan: Plan, stage: Stage, *, patience: float = inf, expires_at: float = inf) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        stage: Stage,
+        *,
+        patience: float = inf,
+        begins_by: tuple[float, Exception] | None = None,
+        expires_at: float = inf,
+    ) -> None:
         self._plan = plan
         self._stage = stage
         self._patience = patience
+        self._begins_by = begins_by
         self._expires_at = expires_at
         self._over_at = inf
         self._sink: Sink | None = None
@@ -82,7 +93,8 @@ class Playing:
         self._due_at, self._error = now + wait, None
         patience = self._patience
         bounds: tuple[tuple[float, Exception], ...] = (
-            (now + patience, UpstreamTimeout(f"the provider sent nothing for {patience:g} s")),
+            self._begins_by
+            or (now + patience, UpstreamTimeout(f"the provider sent nothing for {patience:g} s")),
             (self._expires_at, UpstreamTimeout("the call took longer than its limit")),
             (self._over_at, UpstreamCut("the provider's answer broke off")),
         )
@@ -122,6 +134,8 @@ class Playing:
             self._sink = None
             self._end(sink)
         else:
+            if self._piece.data:
+                self._begins_by = None
             if self._piece.missing:
                 self._stage.tear(sink, self._piece)
             elif self._piece.data:
