@@ -221,7 +221,7 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
         Timeout, Meta(description="Time for the TLS handshake with a provider; 0 is no bound.")
     ] = 10.0
     response_header_timeout: Annotated[
-        Timeout, Meta(description="Time to the first byte of a provider's answer; 0 is no bound.")
+        Timeout, Meta(description="Time to the first byte of the body of a provider's answer; 0 is no bound.")
     ] = 600.0
     stream_idle_timeout: Annotated[
         Timeout, Meta(description="Time between two pieces of a provider's answer; 0 is no bound.")
@@ -367,6 +367,16 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
         bool | None,
         Meta(description="Whether a stream that ends with `[DONE]` is whole without a `finish_reason`."),
     ] = None
+    connect_timeout: Annotated[
+        Duration | None, Meta(description="In place of CLIENT_CONNECT_TIMEOUT; 0 is no bound.")
+    ] = None
+    response_header_timeout: Annotated[
+        Duration | None, Meta(description="In place of CLIENT_RESPONSE_HEADER_TIMEOUT; 0 is no bound.")
+    ] = None
+    stream_idle_timeout: Annotated[
+        Duration | None, Meta(description="In place of CLIENT_STREAM_IDLE_TIMEOUT; 0 is no bound.")
+    ] = None
+    timeout: Annotated[Duration | None, Meta(description="In place of CLIENT_TIMEOUT; 0 is no bound.")] = None
     client_cert_path: Annotated[
         str | None,
         Meta(description="PEM certificate that the gateway shows this provider.", extra={"kind": "file"}),

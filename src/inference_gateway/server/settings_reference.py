@@ -132,6 +132,7 @@ They work, with a warning. Two names of one variable with different values in on
 _TAKES: Final = {
     "text": "text",
     "switch": "truth value",
+    "duration": "duration",
     "url": "http or https URL without user, query or fragment",
     "key": "text without white space",
     "variable": "name of a variable, in capitals",

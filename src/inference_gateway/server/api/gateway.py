@@ -22,7 +22,7 @@ from inference_gateway.server.providers.http_backend import HTTPBackend, Patienc
 from inference_gateway.server.providers.mock.backend import MockBackend
 from inference_gateway.server.providers.model_rules import ModelRules
 from inference_gateway.server.providers.registry import Provider, Registry, registry
-from inference_gateway.server.settings import Settings
+from inference_gateway.server.settings import ProviderSettings, Settings
 from inference_gateway.server.tasks import Background
 from inference_gateway.server.telemetry.recorder import Recorder
 from inference_gateway.server.telemetry.totals import Totals
@@ -130,13 +130,24 @@ def _stages(
 
 
 def _backend(provider: Provider, pool: Pool, settings: Settings) -> Backend:
-    client = settings.client
-    patience = Patience(
-        first_byte=client.response_header_timeout or inf,
-        between_pieces=client.stream_idle_timeout or inf,
-        whole=client.timeout or inf,
-        listing=settings.models.timeout or inf,
-    )
+    own = settings.providers.get(provider.id) or ProviderSettings(id=provider.id)
+    patience = _patience(settings, own)
     if provider.built_in:
         return MockBackend(provider.id, patience=patience)
-    return HTTPBackend(provider, pool, patience=patience, limit=client.max_response_body_size)
+    return HTTPBackend(provider, pool, patience=patience, limit=settings.client.max_response_body_size)
+
+
+def _patience(settings: Settings, own: ProviderSettings) -> Patience:
+    """Time that a provider has: its own settings, else those for all; 0 is no bound in either."""
+    client = settings.client
+    return Patience(
+        connect=_either(own.connect_timeout, client.connect_timeout),
+        first_byte=_either(own.response_header_timeout, client.response_header_timeout),
+        between_pieces=_either(own.stream_idle_timeout, client.stream_idle_timeout),
+        whole=_either(own.timeout, client.timeout),
+        listing=settings.models.timeout or inf,
+    )
+
+
+def _either(own: float | None, common: float | None) -> float:
+    return (common if own is None else own) or inf

@@ -26,6 +26,7 @@ _MOST_PAGES = 50
 class Patience(msgspec.Struct, frozen=True):
     """How long a provider may take, in seconds; `inf` is no bound."""
 
+    connect: float = 10.0
     first_byte: float = 600.0
     between_pieces: float = 300.0
     whole: float = inf
@@ -116,6 +117,7 @@ class HTTPBackend:
             self._wire.origin,
             head,
             body,
+            connect_timeout=patience.connect,
             first_byte_timeout=patience.first_byte,
             idle_timeout=patience.between_pieces,
             expires_at=expires_at,

@@ -163,7 +163,7 @@ class Pool:
         turn = asyncio.Event()
         shelf.waiting.append(turn)
         try:
-            async with within(self._limits.connect_timeout, call.expires_at):
+            async with within(self._connect_timeout(call), call.expires_at):
                 while shelf.waiting[0] is not turn or not self._has_room(shelf, reuse=reuse):
                     turn.clear()
                     await turn.wait()
@@ -182,7 +182,7 @@ class Pool:
         try:
             await self._connector.open(
                 connection,
-                connect_timeout=self._limits.connect_timeout,
+                connect_timeout=self._connect_timeout(call),
                 tls_handshake_timeout=self._limits.tls_handshake_timeout,
                 expires_at=call.expires_at,
             )
@@ -190,3 +190,6 @@ class Pool:
             self.discard(connection)
             raise
         return connection
+
+    def _connect_timeout(self, call: Call) -> float:
+        return self._limits.connect_timeout if call.connect_timeout is None else call.connect_timeout
