@@ -39,7 +39,9 @@ class Application:
         """Answer a request. Raises nothing but cancellation."""
         request_id = self._identify(request)
         try:
-            response = self._preflight(request)
+            # What is too much costs as little as can be: not even a line in the log.
+            refusal = request.refusal
+            response = self._preflight(request) if refusal is None else error_response(refusal)
             if response is None:
                 if self._sites is not None:
                     self._sites.check(request)

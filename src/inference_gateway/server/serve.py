@@ -35,9 +35,10 @@ from inference_gateway.server.transport.inbound_tls import (
     UnusableAuthorities,
     UnusableCertificate,
 )
+from inference_gateway.server.transport.load import Limits
 from inference_gateway.server.transport.pool import Pool, PoolLimits
 from inference_gateway.server.transport.proxies import Proxies, Proxy
-from inference_gateway.server.transport.server import Connections, Limits, ServerConnection
+from inference_gateway.server.transport.server import Connections, ServerConnection
 from inference_gateway.server.transport.tls import ClientCertificate, client_context, identify, trust
 
 logger = logging.getLogger("inference_gateway.serve")

@@ -168,6 +168,7 @@ class Exchange:
         """Tell how the request ended; only what is told first counts."""
         if not self._ended:
             self._ended = True
+            self.body.leave()
             self._owner.ended(self.request, outcome, problem)
 
     def _send_whole(self, transport: asyncio.Transport, response: Response, body: bytes) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Protocol
 
 from inference_gateway.server.errors import BodyTooLarge, GatewayError
+from inference_gateway.server.transport.load import Load
 from inference_gateway.server.transport.messages import LOOSE, Sink, pack
 
 _UNASKED = 64 * 1024
@@ -28,12 +29,15 @@ class IncomingBody:
 
     :param length: announced length in bytes, None where chunked.
     :param limit: most bytes taken.
+    :param load: where its request was admitted, and its bytes are counted until it leaves.
     """
 
     __slots__ = (
         "_error",
         "_feed",
+        "_held",
         "_limit",
+        "_load",
         "_packed",
         "_paused",
         "_pieces",
@@ -44,9 +48,11 @@ class IncomingBody:
         "size",
     )
 
-    def __init__(self, feed: Feed, *, length: int | None, limit: int) -> None:
+    def __init__(self, feed: Feed, *, length: int | None, limit: int, load: Load | None = None) -> None:
         self._feed = feed
         self._limit = limit
+        self._load = load
+        self._held = 0
         self._pieces: list[bytes] = []
         self._packed = 0
         self._sink: Sink | None = None
@@ -86,6 +92,7 @@ class IncomingBody:
             sink.write(piece)
             if self._sink is not sink:
                 return  # the sink gave up in the middle
+        self._give_back()
         if self.complete:
             self._sink = None
             sink.finish()
@@ -108,6 +115,7 @@ class IncomingBody:
         """Want no more of it."""
         self._sink = None
         self._pieces = []
+        self._give_back()
         if not self.complete:
             self._feed.abandon_body()
 
@@ -124,6 +132,13 @@ class IncomingBody:
             self._sink.write(data)
         else:
             self._pieces.append(data)
+            load = self._load
+            if load is not None:
+                self._held += len(data)
+                load.held += len(data)
+                if load.held > load.max_bytes:
+                    self.fail(load.refuse_bytes())
+                    return
             if len(self._pieces) - self._packed >= LOOSE:
                 self._packed = pack(self._pieces, self._packed)
             if self._waiter is None and self.size > _UNASKED:
@@ -146,16 +161,29 @@ class IncomingBody:
             return
         self._error = error
         self._pieces = []
+        self._give_back()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
         if self._sink is not None:
             sink, self._sink = self._sink, None
             sink.abort(error)
 
+    def leave(self) -> None:
+        """Take the request's place in the load away: its answer is over. Idempotent."""
+        load, self._load = self._load, None
+        if load is not None:
+            load.requests -= 1
+            load.held -= self._held
+
     @property
     def failed(self) -> bool:
         """Whether it is known never to arrive whole."""
         return self._error is not None
+
+    def _give_back(self) -> None:
+        if self._load is not None:
+            self._load.held -= self._held
+            self._held = 0
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"the request body is larger than the {self._limit} bytes taken here")

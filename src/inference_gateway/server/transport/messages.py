@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from inference_gateway.server.errors import GatewayError
 from inference_gateway.server.inference import InferenceRequest
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.principal import Principal
@@ -57,6 +58,7 @@ class Request:
     :ivar params: the parts of the path that a route's template names, undecoded.
     :ivar principal: who asks, where callers must say so.
     :ivar inference: what it asks of a model, once that is known.
+    :ivar refusal: the error to answer with and nothing else, where there is no room for the request.
     """
 
     __slots__ = (
@@ -70,6 +72,7 @@ class Request:
         "path",
         "principal",
         "query",
+        "refusal",
         "request_id",
     )
 
@@ -94,6 +97,7 @@ class Request:
         self.params: dict[str, bytes] = {}
         self.principal: Principal | None = None
         self.inference: InferenceRequest | None = None
+        self.refusal: GatewayError | None = None
         self._index: dict[bytes, bytes] | None = None
 
     def header(self, name: bytes) -> bytes | None:

@@ -32,6 +32,7 @@ from inference_gateway.server.transport import http1
 from inference_gateway.server.transport.deadline import Deadline
 from inference_gateway.server.transport.exchange import Exchange
 from inference_gateway.server.transport.incoming import IncomingBody
+from inference_gateway.server.transport.load import PAUSE, Limits, Load
 from inference_gateway.server.transport.messages import Ended, Header, Request, Response, tell_nobody
 from inference_gateway.server.transport.secured import SecuredTransport
 
@@ -51,18 +52,6 @@ _REQUEST_LINE = 64
 """Bytes of a head that are neither target nor fields, with room to spare."""
 _RESET = struct.pack("ii", 1, 0)
 """`SO_LINGER` with no time: closing then resets."""
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """What one connection may ask of the server. Sizes in bytes, times in seconds, `inf` is no bound."""
-
-    max_header_size: int = 32 * 1024
-    max_url_size: int = 8 * 1024
-    max_body_size: int = 10 * 1024 * 1024
-    max_connections: int = 10_000
-    read_timeout: float = 30.0
-    write_timeout: float = 30.0
-    idle_timeout: float = 120.0
 
 
 class Connection(Protocol):
@@ -91,6 +80,7 @@ class Connections(msgspec.Struct):
     reject: Callable[[GatewayError], Response]
     """Turns an error found before there was a request into an answer."""
     limits: Limits
+    load: Load = msgspec.field(default_factory=Load)
     open: set[Connection] = msgspec.field(default_factory=set)
     none_open: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
     draining: bool = False
@@ -249,7 +239,11 @@ class ServerConnection(asyncio.Protocol):
             path, query = http1.split_target(self._url)
         except GatewayError as error:
             self._stop(error)
-        body = IncomingBody(self, length=length, limit=self._limits.max_body_size)
+        load = self._shared.load
+        refusal = load.admit(path, length)
+        body = IncomingBody(
+            self, length=length, limit=self._limits.max_body_size, load=load if refusal is None else None
+        )
         request = Request(
             method,
             path,
@@ -258,6 +252,7 @@ class ServerConnection(asyncio.Protocol):
             body=body,
             client=self._client,
         )
+        request.refusal = refusal
         keep_alive = self._parser.should_keep_alive() and not self._shared.draining
         exchange = Exchange(self, request, body, keep_alive=keep_alive, old=version == "1.0")
         self._headers = []  # whatever comes now is a trailer, and dropped
@@ -321,6 +316,10 @@ class ServerConnection(asyncio.Protocol):
             return
         self._next()
         self._set_deadline()
+        if exchange.request.refusal is not None and self._is_idle() and not self.stuck:
+            # It was told to wait: to be turned away again and again costs the others.
+            self._pause_reading()
+            self._loop.call_later(PAUSE, self._resume_reading)
 
     def failed(self, exchange: Exchange) -> None:
         """Close after an answer whose framing shows that it broke off."""
