@@ -17,10 +17,11 @@ from inference_gateway.server.configuration import load_process_settings
 from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError
 from inference_gateway.server.listening import CannotServe
 from inference_gateway.server.outcome import Outcome
-from inference_gateway.server.serve import open_gateway
+from inference_gateway.server.serve import open_gateway, open_load
 from inference_gateway.server.settings import Settings
 from inference_gateway.server.transport import http1
 from inference_gateway.server.transport.incoming import IncomingBody
+from inference_gateway.server.transport.load import Load
 from inference_gateway.server.transport.messages import (
     Ended,
     Header,
@@ -58,7 +59,10 @@ class ASGIGateway:
         cors = CORS(settings.server.cors_origins) if settings.server.cors_origins else None
         application = Application(self._gateway, cors, access_log(settings))
         self._adapter = Adapter(
-            application, body_limit=settings.server.max_request_body_size, ended=application.ended
+            application,
+            body_limit=settings.server.max_request_body_size,
+            ended=application.ended,
+            load=open_load(settings.server),
         )
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -95,6 +99,7 @@ class Adapter:
 
     :param body_limit: most bytes of a request's body.
     :param ended: told how each request ended.
+    :param load: where requests are admitted.
     """
 
     def __init__(
@@ -103,10 +108,12 @@ class Adapter:
         *,
         body_limit: int,
         ended: Ended = tell_nobody,
+        load: Load | None = None,
     ) -> None:
         self._application = application
         self._ended = ended
         self._body_limit = body_limit
+        self.load = load or Load()
 
     async def serve(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request.
@@ -114,7 +121,7 @@ class Adapter:
         :raises AnswerBrokeOff: the answer ended early below a framework.
         """
         first = None if _announces_body(scope) else await receive()
-        upload = _Upload(scope, first, limit=self._body_limit)
+        upload = _Upload(scope, first, limit=self._body_limit, load=self.load)
         sending = _Sending(upload.request, send)
         try:
             async with asyncio.TaskGroup() as group:
@@ -127,6 +134,7 @@ class Adapter:
             sending.end(Outcome.CANCELLED)
             raise
         finally:
+            upload.leave()
             # What has not ended otherwise ended by the client, or by a failure of the ASGI server.
             self._ended(upload.request, sending.outcome or Outcome.CLIENT_GONE, sending.problem)
         # A server closes in mid-air where an application returns before the answer's end; some middleware
@@ -150,7 +158,7 @@ class Adapter:
 class _Upload:
     """A request whose body is received as fast as it is wanted."""
 
-    def __init__(self, scope: Message, first: Message | None, *, limit: int) -> None:
+    def __init__(self, scope: Message, first: Message | None, *, limit: int, load: Load) -> None:
         headers = [(bytes(name).lower(), bytes(value).strip(b" \t")) for name, value in scope["headers"]]
         empty = first is not None and not first.get("body") and not first.get("more_body", False)
         length = 0 if empty else _length(headers, scope)
@@ -158,15 +166,18 @@ class _Upload:
         self._first = first
         self._abandoned = False
         self._wanted = asyncio.Event()
-        self._body = IncomingBody(self, length=length, limit=limit)
+        path, method = _path(scope), str(scope["method"])
+        refusal = load.admit(path, length)
+        self._body = IncomingBody(self, length=length, limit=limit, load=None if refusal else load)
         self.request = Request(
-            scope["method"],
-            _path(scope),
+            method,
+            path,
             query=bytes(scope.get("query_string", b"")),
             headers=headers,
             body=self._body,
             client=str(client[0]) if client else "",
         )
+        self.request.refusal = refusal
         # To receive is to invite the body of a client that waits for that.
         if self.request.header(b"expect") is None:
             self._wanted.set()
@@ -184,6 +195,10 @@ class _Upload:
         """Receive whatever comes, so that a client that leaves is noticed: the answer is on its way."""
         if not self._body.size:
             self._wanted.set()
+
+    def leave(self) -> None:
+        """Take its place in the load away: the answer is over."""
+        self._body.leave()
 
     def body_wanted(self) -> None:
         """Let the body come."""

@@ -19,6 +19,7 @@ from inference_gateway.server import logs
 from inference_gateway.server.access_log import access_log
 from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.api.gateway import Gateway, build
+from inference_gateway.server.api.routes import ALWAYS_ANSWERED
 from inference_gateway.server.app import Application
 from inference_gateway.server.errors import ShuttingDown
 from inference_gateway.server.keys.file import UnusableKeys
@@ -35,7 +36,7 @@ from inference_gateway.server.transport.inbound_tls import (
     UnusableAuthorities,
     UnusableCertificate,
 )
-from inference_gateway.server.transport.load import Limits
+from inference_gateway.server.transport.load import Limits, Load
 from inference_gateway.server.transport.pool import Pool, PoolLimits
 from inference_gateway.server.transport.proxies import Proxies, Proxy
 from inference_gateway.server.transport.server import Connections, ServerConnection
@@ -74,7 +75,11 @@ class Server:
         cors = CORS(settings.server.cors_origins) if settings.server.cors_origins else None
         application = Application(self._gateway, cors, access_log(settings))
         self._connections = Connections(
-            application, application.reject, _limits(settings.server), ended=application.ended
+            application,
+            application.reject,
+            _limits(settings.server),
+            load=open_load(settings.server),
+            ended=application.ended,
         )
         self._certificates = certificates(settings.server)
         self._renewal: asyncio.TimerHandle | None = None
@@ -341,6 +346,15 @@ def open_pool(settings: Settings) -> Pool:
         if provider.has_own_tls:
             contexts[provider.id] = _own_context(client, provider)
     return Pool(limits, Connector(contexts, proxies=_proxies(client)))
+
+
+def open_load(server: ServerSettings) -> Load:
+    """Caps on what this process has under way."""
+    return Load(
+        max_requests=server.max_concurrent_requests,
+        max_bytes=server.max_inflight_bytes,
+        exempt=ALWAYS_ANSWERED,
+    )
 
 
 def _common_context(client: ClientSettings) -> ssl.SSLContext:

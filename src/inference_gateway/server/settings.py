@@ -142,6 +142,22 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: Annotated[
         int, Meta(ge=1, description="Client connections that each worker process holds open at one time.")
     ] = 10_000
+    max_concurrent_requests: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Requests that each worker process has under way at one time; more are answered 503. "
+            "0 is no cap.",
+        ),
+    ] = 0
+    max_inflight_bytes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Bytes of request bodies that each worker process holds at one time; a request that "
+            "would exceed them is answered 503. 0 is no cap, else at least SERVER_MAX_REQUEST_BODY_SIZE.",
+        ),
+    ] = 268_435_456
     cors_origins: Annotated[
         tuple[str, ...],
         Meta(

@@ -25,6 +25,8 @@ class Route(msgspec.Struct, frozen=True):
     endpoint: Endpoint
     is_public: bool = False
     """Whether it answers callers who do not say who they are; its paths have no parameters."""
+    always_answered: bool = False
+    """Whether it is answered however much is under way: whoever watches must not take busy for dead."""
 
 
 ROUTES = (
@@ -35,6 +37,7 @@ ROUTES = (
         "Whether the gateway runs",
         health.live,
         is_public=True,
+        always_answered=True,
     ),
     Route(
         _GET,
@@ -43,6 +46,7 @@ ROUTES = (
         "Whether the gateway runs",
         health.live,
         is_public=True,
+        always_answered=True,
     ),
     Route(
         _GET,
@@ -51,6 +55,7 @@ ROUTES = (
         "Whether the gateway takes requests",
         health.ready,
         is_public=True,
+        always_answered=True,
     ),
     Route(_GET, ("/v1/models",), "listModels", "List models", models.list_models),
     Route(_GET, ("/v1/models/{id}",), "getModel", "Describe a model", models.get_model),
@@ -74,3 +79,6 @@ ROUTES = (
 
 PUBLIC_PATHS = frozenset(path.encode("ascii") for route in ROUTES if route.is_public for path in route.paths)
 """Everything else, paths that do not exist included, is for callers who say who they are."""
+ALWAYS_ANSWERED = frozenset(
+    path.encode("ascii") for route in ROUTES if route.always_answered for path in route.paths
+)

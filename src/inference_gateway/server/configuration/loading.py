@@ -26,6 +26,7 @@ from inference_gateway.server.settings import (
     AuthSettings,
     MissingFeature,
     ProviderSettings,
+    ServerSettings,
     Settings,
 )
 
@@ -85,6 +86,7 @@ def load(*, environ: Mapping[str, str], config: str | None = None, dotenv: str |
     settings = reader.read()
     _check_tls(reader.sources, report)
     _check_auth(settings.auth, reader.sources, report)
+    _check_sizes(settings.server, reader.sources, report)
     if report.problems:
         raise SettingsError(tuple(report.problems))
     return Loaded(settings=settings, warnings=tuple(report.warnings), sources=reader.sources)
@@ -176,6 +178,18 @@ def _check_auth(auth: AuthSettings, sources: Mapping[str, str], report: Report) 
         report.problem(
             sources["AUTH_OIDC_ISSUER"],
             f"AUTH_OIDC_ISSUER: needs {' or '.join(audiences)}, so that tokens made for others are refused",
+        )
+
+
+def _check_sizes(server: ServerSettings, sources: Mapping[str, str], report: Report) -> None:
+    """Report a cap on all bodies that one body alone may exceed: it would be turned away for ever."""
+    if 0 < server.max_inflight_bytes < server.max_request_body_size:
+        cap, size = "SERVER_MAX_INFLIGHT_BYTES", "SERVER_MAX_REQUEST_BODY_SIZE"
+        where = sources[cap] if sources[cap] != DEFAULT else sources[size]
+        report.problem(
+            where,
+            f"{cap}: {server.max_inflight_bytes} is less than {size} allows one request; give at least "
+            f"{server.max_request_body_size}, or 0 for no cap",
         )
 
 
