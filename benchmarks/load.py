@@ -75,8 +75,13 @@ def wrk_script(folder: Path, size: int) -> Path:
 
 def ask_for_answers(port: int, script: Path, seconds: int) -> Answers:
     """Keep `CONNECTIONS` requests under way for so long."""
+    return load_with(port, script, connections=CONNECTIONS, seconds=seconds)
+
+
+def load_with(port: int, script: Path, *, connections: int, seconds: int) -> Answers:
+    """Keep so many requests under way for so long."""
     url = f"http://127.0.0.1:{port}"
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", str(script), url]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script), url]
     return read_result(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from benchmarks.load import Answers, Streamed, chat_body, read_result, read_streams
 from benchmarks.nginx import ANSWER
+from benchmarks.overload import Step, holds
 from benchmarks.processes import DidNotStart, Server, cpu_seconds, free_port, memory_bytes, serving, tree
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,3 +117,12 @@ def bench(arguments: list[str], **environment: str) -> "subprocess.CompletedProc
     command = [sys.executable, "-m", "benchmarks", *arguments]
     whole = {**os.environ, **environment}
     return subprocess.run(command, cwd=ROOT, env=whole, capture_output=True, text=True, check=False)
+
+
+def test_overload_holds_where_goodput_and_memory_do() -> None:
+    def step(goodput: float, memory: float) -> Step:
+        return Step(1, goodput=goodput, refused=0, p99=1, cpu=0.5, memory=memory)
+
+    assert holds([step(100, 30), step(91, 60)])
+    assert not holds([step(100, 30), step(89, 30)])
+    assert not holds([step(100, 30), step(100, 100)])
