@@ -24,9 +24,10 @@ from inference_gateway.server.telemetry.instruments import (
     Number,
 )
 from inference_gateway.server.telemetry.totals import Region, Totals
+from inference_gateway.server.transport.load import Limits
 from inference_gateway.server.transport.messages import Request, Response
 from inference_gateway.server.transport.pool import Pool
-from inference_gateway.server.transport.server import Connections, Limits, ServerConnection
+from inference_gateway.server.transport.server import Connections, ServerConnection
 
 _SAMPLE_EVERY = 1.0
 """Seconds between two looks at what is open, for a scrape that another process answers."""

@@ -146,8 +146,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Meta(
             ge=0,
-            description="Requests that each worker process has under way at one time; more are answered 503. "
-            "0 is no cap.",
+            description="Requests that each worker process has under way; more get 503. 0 is no cap.",
         ),
     ] = 0
     max_inflight_bytes: Annotated[
@@ -599,26 +598,3 @@ OTHER_SPELLINGS: Final[Mapping[str, str]] = {
     name.lower(): name for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 }
 """A name as good as another."""
-
-CREDENTIAL_HEADERS: Final = frozenset({"authorization", "cookie", "x-api-key", "api-key", "x-goog-api-key"})
-"""Request headers that say who the client is: they are for the gateway."""
-
-CONNECTION_HEADERS: Final = frozenset(
-    {
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "expect",
-        "forwarded",
-        "host",
-        "keep-alive",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-"""Request headers that hold for one connection only."""
-
-CONNECTION_HEADER_PREFIXES: Final = ("proxy-", "x-forwarded-")
-"""The same, by how a name begins."""

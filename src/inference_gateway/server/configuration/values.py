@@ -10,10 +10,12 @@ import msgspec
 
 from inference_gateway.server.configuration.addresses import Refused, base_url, issuer, origin, proxy
 from inference_gateway.server.configuration.catalogue import Field
-from inference_gateway.server.settings import (
+from inference_gateway.server.configuration.header_names import (
     CONNECTION_HEADER_PREFIXES,
     CONNECTION_HEADERS,
     CREDENTIAL_HEADERS,
+)
+from inference_gateway.server.settings import (
     MOST_WORKERS,
     SHORTEST_KEY,
     Secret,
