@@ -30,6 +30,41 @@ _MOST_MEMBERS = 1000
 _STEP = re.compile(rb'[ \t\n\r]*[{,][ \t\n\r]*("[^"\\]*(?:\\.[^"\\]*)*")[ \t\n\r]*:[ \t\n\r]*')
 _END = re.compile(rb"[ \t\n\r]*\{?[ \t\n\r]*\}[ \t\n\r]*\Z")
 
+# Names that requests are made of: where they are written as most encoders do, no pattern has to be matched.
+_USUAL = (
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "max_completion_tokens",
+    "max_tokens",
+    "messages",
+    "metadata",
+    "model",
+    "n",
+    "parallel_tool_calls",
+    "presence_penalty",
+    "reasoning_effort",
+    "reasoning_format",
+    "response_format",
+    "seed",
+    "service_tier",
+    "stop",
+    "store",
+    "stream",
+    "stream_options",
+    "temperature",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "top_p",
+    "user",
+)
+_LEADS = tuple(
+    {name: f'{comma}"{name}"{colon}'.encode("ascii") for name in _USUAL}
+    for comma, colon in ((",", ":"), (", ", ": "))
+)
+"""What stands between a value and that of the next member: without spaces, and with them."""
+
 
 class DuplicateMember(BadRequest):
     """An object says one thing twice, so that two readers may understand two things."""
@@ -170,24 +205,39 @@ def _locate(body: bytes, values: dict[str, msgspec.Raw]) -> dict[str, Span]:
     spans: dict[str, Span] = {}
     previous = ""
     end = 0
-    step = _STEP.match
+    loose = False
+    is_at = body.startswith
     for name, raw in values.items():
-        found = step(body, end)
-        if found is None:
-            raise _duplicate(previous)
-        start = found.end()
-        value = bytes(raw)
-        end = start + len(value)
-        if found[1] != b'"%b"' % name.encode() and (met := _decode_name(found[1])) != name:
-            raise _duplicate(met)
-        if body[start:end] != value:
+        lead = _LEADS[loose].get(name)
+        if lead is not None and end and is_at(lead, end):
+            name_start = end + 1 + loose
+            start = end + len(lead)
+        else:
+            name_start, start = _step(body, end, name=name, previous=previous)
+            loose = is_at(b" ", start - 1)
+        # Compared where it stands: a body may be one large value.
+        if not is_at(raw, start):
             raise _duplicate(name)
-        spans[name] = found.start(1), start, end
+        end = start + len(raw)
+        spans[name] = name_start, start, end
         previous = name
-    if _END.match(body, end) is None:
-        found = step(body, end)
+    if body[end:] != b"}" and _END.match(body, end) is None:
+        found = _STEP.match(body, end)
         raise _duplicate(_decode_name(found[1]) if found is not None else previous)
     return spans
+
+
+def _step(body: bytes, end: int, *, name: str, previous: str) -> tuple[int, int]:
+    """Step from the end of a value to the next member, which must have this name, however it is written.
+
+    :returns: offsets of the name's opening quote and of the value.
+    """
+    found = _STEP.match(body, end)
+    if found is None:
+        raise _duplicate(previous)
+    if found[1] != b'"%b"' % name.encode() and (met := _decode_name(found[1])) != name:
+        raise _duplicate(met)
+    return found.start(1), found.end()
 
 
 def _duplicate(name: str) -> DuplicateMember:

@@ -48,6 +48,8 @@ _REPRESENTATION = frozenset(
 _RATE_LIMIT_PREFIXES = (b"x-ratelimit-", b"ratelimit", b"anthropic-ratelimit-")
 _RATE_LIMITS = frozenset({b"retry-after", b"retry-after-ms", b"x-should-retry"})
 _REQUEST_IDS = frozenset({b"x-request-id", b"request-id"})
+# Their first letters, which settle most fields.
+_RETURNED = frozenset(name[:1] for name in (*_RATE_LIMIT_PREFIXES, *_RATE_LIMITS, *_REQUEST_IDS))
 # The gateway's own, or of use to the provider's origin only.
 _NEVER_RELAYED = HOP_BY_HOP | {
     b"alt-svc",
@@ -99,6 +101,8 @@ def limits_and_ids(headers: list[Header]) -> list[Header]:
     kept = []
     for header in headers:
         name = header[0]
+        if name[:1] not in _RETURNED:
+            continue
         if name in _RATE_LIMITS or name.startswith(_RATE_LIMIT_PREFIXES):
             kept.append(header)
         elif name in _REQUEST_IDS:
