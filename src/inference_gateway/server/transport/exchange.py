@@ -57,7 +57,8 @@ class Exchange:
     ) -> None:
         self._owner = owner
         self._old = old
-        self._invite = not old and (request.header(b"expect") or b"").lower() == b"100-continue"
+        expected = request.header(b"expect")
+        self._invite = expected is not None and not old and expected.lower() == b"100-continue"
         self._chunked = False
         self._ended = False
         self._left: int | None = None

@@ -99,14 +99,13 @@ def connection_options(headers: list[Header]) -> frozenset[bytes]:
 def limits_and_ids(headers: list[Header]) -> list[Header]:
     """What of a provider's answer comes back on every answer: rate limits and its request id."""
     kept = []
-    for header in headers:
-        name = header[0]
+    for name, value in headers:
         if name[:1] not in _RETURNED:
             continue
         if name in _RATE_LIMITS or name.startswith(_RATE_LIMIT_PREFIXES):
-            kept.append(header)
+            kept.append((name, value))
         elif name in _REQUEST_IDS:
-            kept.append((b"x-upstream-request-id", header[1]))
+            kept.append((b"x-upstream-request-id", value))
     return kept
 
 

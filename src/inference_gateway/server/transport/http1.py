@@ -5,6 +5,7 @@ enforced by llhttp in strict mode; this module adds what llhttp leaves to its ca
 """
 
 import time
+from collections.abc import Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 
@@ -20,6 +21,7 @@ _STATUS_LINES = {s.value: b"HTTP/1.1 %d %b\r\n" % (s.value, s.phrase.encode("asc
 # Letters of a host and port in a URL. https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2
 _IN_HOST = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]"
 _NO_CONTENT = frozenset({204, 304})
+_ONE_HOST = "a request needs exactly one Host header"
 
 
 def check_request_line(method: str, version: str) -> None:
@@ -34,31 +36,32 @@ def check_request_line(method: str, version: str) -> None:
         raise VersionNotSupported("this server speaks HTTP/1.1 and HTTP/1.0")
 
 
-def check_framing(headers: list[Header], *, version: str) -> int | None:
+def check_framing(headers: list[Header], index: Mapping[bytes, bytes], *, version: str) -> int | None:
     """Check what decides how long a request is and whom it is for.
+
+    :param index: value of the first field of each name.
 
     :returns: the body's length in bytes, 0 without a body, None when it is chunked.
     :raises BadRequest: not exactly one `Host` in HTTP/1.1, not a host in it, or a length that is none.
     :raises NotImplementedHere: a transfer coding other than `chunked`.
     """
-    hosts = 0
-    length: int | None = 0
-    for name, value in headers:
-        if name == b"host":
-            hosts += 1
-            if value.translate(None, _IN_HOST):
-                raise BadRequest("the Host header is not the name of a host")
-        elif name == b"content-length":
-            length = _length(value)
-        elif name == b"transfer-encoding":
-            if value.lower() != b"chunked":
-                raise NotImplementedHere("the only transfer coding understood here is 'chunked'")
-            if version == "1.0":
-                raise BadRequest("HTTP/1.0 has no Transfer-Encoding")
-            length = None
-    if hosts > 1 or (hosts == 0 and version == "1.1"):
-        raise BadRequest("a request needs exactly one Host header")
-    return length
+    host = index.get(b"host")
+    if host is None:
+        if version == "1.1":
+            raise BadRequest(_ONE_HOST)
+    elif host.translate(None, _IN_HOST):
+        raise BadRequest("the Host header is not the name of a host")
+    if len(index) < len(headers) and [name for name, _ in headers].count(b"host") > 1:
+        raise BadRequest(_ONE_HOST)
+    if b"transfer-encoding" in index:
+        if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in headers):
+            raise NotImplementedHere("the only transfer coding understood here is 'chunked'")
+        if version == "1.0":
+            raise BadRequest("HTTP/1.0 has no Transfer-Encoding")
+        return None
+    # The parser takes no second length, nor one beside a transfer coding.
+    length = index.get(b"content-length")
+    return 0 if length is None else _length(length)
 
 
 def _length(value: bytes) -> int:

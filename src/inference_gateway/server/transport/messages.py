@@ -55,6 +55,7 @@ class Source(Protocol):
 class Request:
     """What a client asks. `path` and `query` are the bytes of the request target, undecoded.
 
+    :param fields: the index of the headers, where somebody has made it already.
     :ivar params: the parts of the path that a route's template names, undecoded.
     :ivar principal: who asks, where callers must say so.
     :ivar inference: what it asks of a model, once that is known.
@@ -86,6 +87,7 @@ class Request:
         body: "RequestBody",
         request_id: str = "",
         client: str = "",
+        fields: dict[bytes, bytes] | None = None,
     ) -> None:
         self.method = method
         self.path = path
@@ -98,7 +100,7 @@ class Request:
         self.principal: Principal | None = None
         self.inference: InferenceRequest | None = None
         self.refusal: GatewayError | None = None
-        self._index: dict[bytes, bytes] | None = None
+        self._index = fields
 
     def header(self, name: bytes) -> bytes | None:
         """Value of the first header of this (lower-case) name."""

@@ -33,7 +33,7 @@ from inference_gateway.server.transport.deadline import Deadline
 from inference_gateway.server.transport.exchange import Exchange
 from inference_gateway.server.transport.incoming import IncomingBody
 from inference_gateway.server.transport.load import PAUSE, Limits, Load
-from inference_gateway.server.transport.messages import Ended, Header, Request, Response, tell_nobody
+from inference_gateway.server.transport.messages import Ended, Header, Request, Response, index, tell_nobody
 from inference_gateway.server.transport.secured import SecuredTransport
 
 Application = Callable[[Request], Awaitable[Response]]
@@ -235,7 +235,8 @@ class ServerConnection(asyncio.Protocol):
             if self._pipelined or self._overhead > self._limits.max_header_size:
                 self._check_size(headers)
             http1.check_request_line(method, version)
-            length = http1.check_framing(headers, version=version)
+            fields = index(headers)
+            length = http1.check_framing(headers, fields, version=version)
             path, query = http1.split_target(self._url)
         except GatewayError as error:
             self._stop(error)
@@ -245,12 +246,7 @@ class ServerConnection(asyncio.Protocol):
             self, length=length, limit=self._limits.max_body_size, load=load if refusal is None else None
         )
         request = Request(
-            method,
-            path,
-            query=query,
-            headers=headers,
-            body=body,
-            client=self._client,
+            method, path, query=query, headers=headers, body=body, client=self._client, fields=fields
         )
         request.refusal = refusal
         keep_alive = self._parser.should_keep_alive() and not self._shared.draining

@@ -6,6 +6,7 @@ was read whole, to its announced end, with nothing behind it.
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from math import inf
 from typing import Protocol, cast
 
@@ -109,7 +110,7 @@ class Answer:
         self.draining = False
         self.status = 0
         self.headers: list[Header] = []
-        self._index: dict[bytes, bytes] | None = None
+        self._index: dict[bytes, bytes] = {}
         self.length: int | None = None
         self.complete = False
         self.paused = False
@@ -117,8 +118,6 @@ class Answer:
 
     def header(self, name: bytes) -> bytes | None:
         """Value of the first field of this (lower-case) name."""
-        if self._index is None:
-            self._index = index(self.headers)
         return self._index.get(name)
 
     # For whoever made the call.
@@ -129,7 +128,7 @@ class Answer:
         :raises UpstreamError: there will be none.
         """
         if not self.status and self.error is None:
-            await self._wait()
+            await self._news()
         if not self.status and self.error is not None:
             raise self.error
 
@@ -142,7 +141,7 @@ class Answer:
         try:
             while not self.complete and self.error is None and self._size <= limit:
                 self.resume()
-                await self._wait()
+                await self._news()
         except asyncio.CancelledError:
             self.close()
             raise
@@ -200,10 +199,13 @@ class Answer:
 
     # For the connection.
 
-    def begin(self, status: int, headers: list[Header], length: int | None) -> None:
-        """Take the head."""
+    def begin(
+        self, status: int, headers: list[Header], fields: dict[bytes, bytes], length: int | None
+    ) -> None:
+        """Take the head; `fields` is the index of its headers."""
         self.status = status
         self.headers = headers
+        self._index = fields
         self.length = length
         self._wake()
 
@@ -244,9 +246,9 @@ class Answer:
         if sink is not None:
             sink.abort(error)
 
-    async def _wait(self) -> None:
+    def _news(self) -> asyncio.Future[None]:
         self._waiter = asyncio.get_running_loop().create_future()
-        await self._waiter
+        return self._waiter
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -402,32 +404,21 @@ class UpstreamConnection(asyncio.Protocol):
             if status < 100 or status == 101:
                 raise UpstreamError(f"the provider answered with status {status}, which nobody asked for")
             return
-        length, chunked = self._framing()
+        # The parser puts trailers into the same list: they are dropped.
+        headers, self._headers = self._headers, []
+        fields = index(headers)
+        length, chunked = _framing(headers, fields)
         bodiless = self._call.bodiless_answer
         self._until_close = length is None and not chunked and not bodiless and http1.has_content(status)
         self._persistent = self._parser.should_keep_alive()
         if chunked and self._parser.get_http_version() == "1.0":
             # https://www.rfc-editor.org/rfc/rfc9112#section-6.1-16
             self._persistent = False
-        # The parser puts trailers into the same list: they are dropped.
-        headers, self._headers = self._headers, []
-        self._answer.begin(status, headers, length)
+        self._answer.begin(status, headers, fields, length)
         if bodiless:
             self._whole = True
             # The parser takes what follows for the body that its fields announce.
             self._overrun = chunked or bool(length)
-
-    def _framing(self) -> tuple[int | None, bool]:
-        """Announced length of the body in bytes, and whether it is chunked."""
-        length, chunked = None, False
-        for name, value in self._headers:
-            if name == b"content-length":
-                length = int(value)
-            elif name == b"transfer-encoding":
-                if value.lower() != b"chunked":
-                    raise UpstreamError("the provider's answer has an unknown transfer coding")
-                chunked = True
-        return length, chunked
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""
@@ -573,6 +564,17 @@ class _Upload:
 
     def abort(self, error: Exception) -> None:
         self._connection.upload_failed(error)
+
+
+def _framing(headers: list[Header], fields: Mapping[bytes, bytes]) -> tuple[int | None, bool]:
+    """Announced length of a body in bytes, and whether it is chunked."""
+    length = fields.get(b"content-length")
+    chunked = b"transfer-encoding" in fields
+    if chunked and any(
+        name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in headers
+    ):
+        raise UpstreamError("the provider's answer has an unknown transfer coding")
+    return None if length is None else int(length), chunked
 
 
 def _refusal(error: Exception) -> GatewayError:
