@@ -132,7 +132,7 @@ class Document:
             [(name, value)] = changes.items()
             if value is not None and name in self._spans:
                 _, start, end = self._spans[name]
-                return b"".join((self.body[:start], value, self.body[end:]))
+                return b"".join((self.body[:start], value, memoryview(self.body)[end:]))
         if all(value is not None and name in self._spans for name, value in changes.items()):
             return self._replaced(changes)
         members = []
