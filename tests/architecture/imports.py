@@ -31,6 +31,7 @@ FLOORS = {
     "server.usage": 1,
     "server.logs": 1,
     "server.access_log": 5,
+    "server.toolbox": 1,
     "server.transport.messages": 1,  # the seam's pure types, known to every floor above
     "server.transport": 2,
     "server.providers": 2,
