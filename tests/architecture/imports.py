@@ -17,7 +17,9 @@ FLOORS = {
     "models": 1,
     "client": 2,
     "server": 0,  # an empty package
+    "server.setting_kinds": 1,
     "server.settings": 1,
+    "server.settings_mcp": 1,
     "server.settings_reference": 1,
     "server.configuration": 1,
     "server.errors": 1,

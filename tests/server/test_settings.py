@@ -229,7 +229,7 @@ def test_a_header_that_is_never_forwarded_cannot_be_asked_for(header: str) -> No
 
 
 def test_all_problems_are_reported_at_once() -> None:
-    found = problems_of(SERVER_PORT="x", LOG_LEVEL="x", OPENAI_API_URL="x", MCP_ENABLED="true")
+    found = problems_of(SERVER_PORT="x", LOG_LEVEL="x", OPENAI_API_URL="x", AUTH_ENABLED="true")
     assert len(found) == 4
 
 

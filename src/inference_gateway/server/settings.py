@@ -6,66 +6,22 @@ the `check` command are derived from these structs and tables.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, NoReturn
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-MASK: Final = "********"
-"""What is shown in place of a secret."""
+from inference_gateway.server.setting_kinds import LONGEST, MASK, Duration, Secret, Timeout
+from inference_gateway.server.settings_mcp import MCPServerSettings, MCPSettings
+
+# Whoever reads settings need not know that they stand in several files.
+__all__ = ["LONGEST", "MASK", "Duration", "MCPServerSettings", "MCPSettings", "Secret", "Timeout"]
 
 MOST_WORKERS: Final = 1024
 """The most processes that one port is served by."""
 
 SHORTEST_KEY: Final = 16
 """The fewest characters of an API key that is taken from the settings."""
-
-LONGEST: Final = 100 * 365 * 86_400.0
-"""The longest duration taken, in seconds: a hundred years."""
-
-
-class Secret:
-    """Text that must not be shown: `reveal` is the only way to it."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """Return the text itself, for the one place that sends it."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return f"Secret({MASK!r})"
-
-    def __str__(self) -> str:
-        return MASK
-
-    def __format__(self, spec: str) -> str:
-        return format(MASK, spec)
-
-    def __eq__(self, other: object) -> bool:
-        return self._text == other._text if isinstance(other, Secret) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._text))
-
-    def __copy__(self) -> "Secret":
-        return self
-
-    def __deepcopy__(self, memo: dict[int, object]) -> "Secret":
-        return self
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret cannot be pickled")
-
-
-Duration = Annotated[float, Meta(ge=0, le=LONGEST)]
-"""Seconds; zero means at once."""
-
-Timeout = Annotated[Annotated[float, Meta(gt=0, le=LONGEST)] | None, Meta(extra={"kind": "timeout"})]
-"""Seconds; None means no bound, which is what 0 is read as."""
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -498,6 +454,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     models: ModelsSettings = ModelsSettings()
     mock: MockSettings = MockSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    mcp: MCPSettings = MCPSettings()
     providers: dict[str, ProviderSettings] = msgspec.field(default_factory=_built_in_providers)
     """By id: every built-in provider, configured or not, then the custom ones."""
 
@@ -543,6 +500,7 @@ MISSING_FEATURES: Final = (
             "MCP_DISABLE_HEALTHCHECK_LOGS",
         ),
     ),
+    MissingFeature("telemetry", ("TELEMETRY_ENABLED",), ("TELEMETRY_METRICS_PORT",)),
     MissingFeature("metrics push", ("TELEMETRY_METRICS_PUSH_ENABLED",)),
     MissingFeature("tracing", ("TELEMETRY_TRACING_ENABLED",), ("TELEMETRY_TRACING_OTLP_ENDPOINT",)),
     MissingFeature(
@@ -567,6 +525,7 @@ MISSING_FEATURES: Final = (
 )
 
 FEATURE_SECTIONS: Final = ("mcp", "guardrails", "routing", "a2a")
+FEATURE_SECTIONS: Final = ("telemetry", "guardrails", "routing", "a2a")
 """Sections of a YAML file that belong to missing features alone."""
 
 WITHOUT_EFFECT: Final[Mapping[str, str]] = {
@@ -575,6 +534,8 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = {
     "CLIENT_EXPECT_CONTINUE_TIMEOUT": "Providers are never asked for leave to send a body.",
     "DEBUG_CONTENT_TRUNCATE_WORDS": "LOG_CONTENT decides on message contents.",
     "DEBUG_MAX_MESSAGES": "LOG_CONTENT decides on message contents.",
+    "MCP_EXPECT_CONTINUE_TIMEOUT": "MCP servers are never asked for leave to send a body.",
+    "MCP_TLS_HANDSHAKE_TIMEOUT": "MCP_DIAL_TIMEOUT bounds the handshake as well.",
 }
 """Variables that are taken and do nothing, each with the reason."""
 

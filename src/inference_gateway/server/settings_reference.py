@@ -11,6 +11,7 @@ from typing import Final
 from inference_gateway.server.configuration import Loaded, effective
 from inference_gateway.server.configuration.catalogue import (
     GROUPS,
+    MCP_SERVER_FIELDS,
     PROVIDER_FIELDS,
     Field,
     Group,
@@ -102,6 +103,16 @@ are an error, and a built-in provider's own variable, such as `OPENAI_API_KEY`, 
 |---|---|---|
 """
 
+_SERVER_KEYS: Final = """\
+## MCP servers
+
+An entry of `mcp.servers` in a YAML file is a URL, or takes the keys below. A program is started only
+from such an entry, never from `MCP_SERVERS`. [docs/mcp.md](mcp.md) says more.
+
+| key | takes | meaning |
+|---|---|---|
+"""
+
 _MISSING: Final = """\
 ## Features that this version lacks
 
@@ -140,6 +151,10 @@ _TAKES: Final = {
     "path": "path that begins with `/`",
     "file": "name of a file",
     "map": "`name: value` lines",
+    "slug": "up to 24 of a-z, 0-9 and `-`",
+    "timeout": "duration",
+    "arguments": "list",
+    "tools": "list of names",
 }
 
 
@@ -152,6 +167,8 @@ def markdown() -> str:
             _PROVIDERS + _rows(_provider_rows()),
             _PROVIDER_KEYS
             + _rows((f"`{key}`", _takes(f), f.description) for key, f in PROVIDER_FIELDS.items()),
+            _SERVER_KEYS
+            + _rows((f"`{key}`", _takes(f), f.description) for key, f in MCP_SERVER_FIELDS.items()),
             _MISSING + _rows(_missing_rows()),
             _WITHOUT_EFFECT + _rows((f"`{name}`", why) for name, why in WITHOUT_EFFECT.items()),
             _DEPRECATED + _rows((f"`{old}`", f"`{new}`") for old, new in DEPRECATED.items()),

@@ -15,6 +15,7 @@ from inference_gateway.server.settings import (
     MISSING_FEATURES,
     PROVIDERS_WITH_ACCOUNT,
     WITHOUT_EFFECT,
+    MCPServerSettings,
     ProviderSettings,
     Secret,
     Settings,
@@ -134,6 +135,10 @@ SETTINGS: Final = tuple(setting for group in GROUPS for setting in group.setting
 
 PROVIDER_FIELDS: Final[Mapping[str, Field]] = {
     info.name: _field(info) for info in msgspec.structs.fields(ProviderSettings) if info.name != "id"
+}
+
+MCP_SERVER_FIELDS: Final[Mapping[str, Field]] = {
+    info.name: _field(info) for info in msgspec.structs.fields(MCPServerSettings)
 }
 
 

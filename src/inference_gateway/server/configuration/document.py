@@ -7,7 +7,13 @@ from typing import Final
 import msgspec
 import yaml
 
-from inference_gateway.server.configuration.catalogue import GROUPS, PROVIDER_FIELDS, SETTINGS, yaml_path
+from inference_gateway.server.configuration.catalogue import (
+    GROUPS,
+    MCP_SERVER_FIELDS,
+    PROVIDER_FIELDS,
+    SETTINGS,
+    yaml_path,
+)
 from inference_gateway.server.configuration.report import Given, Report, nearest, shown
 from inference_gateway.server.configuration.variables import read_file
 from inference_gateway.server.settings import (
@@ -31,6 +37,9 @@ _TAGS: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", 
 _PROVIDER_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _NULL: Final = "tag:yaml.org,2002:null"
 
+_MCP_SERVERS: Final = "mcp.servers"
+_MAPS: Final = frozenset({"headers", "env"})
+
 # What a parser's message quotes may be part of a value; the names of tokens are `<…>`.
 _QUOTED: Final = re.compile(r"""(['"])(?!<)(?:(?!\1).){2,}\1""", re.DOTALL)
 
@@ -47,16 +56,29 @@ class ProviderSection(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, Given]
 
 
+class ServerEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file says of one MCP server."""
+
+    place: str
+    """Such as `mcp.servers.1`, counted from 1."""
+    where: str
+    values: dict[str, Given]
+    headers: dict[str, Given]
+    env: dict[str, Given]
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """What the file says, nulls and blanks left out."""
 
     values: dict[str, Given]
     """By place, such as `server.port`."""
     providers: dict[str, ProviderSection]
+    mcp_servers: tuple[ServerEntry, ...] = ()
 
     def key_variables(self) -> frozenset[str]:
         """Return the names of the variables that the file says hold a key."""
-        named = (section.values.get("api_key_env") for section in self.providers.values())
+        named = [section.values.get("api_key_env") for section in self.providers.values()]
+        named += [entry.values.get("token_env") for entry in self.mcp_servers]
         return frozenset(one.text for one in named if one and isinstance(one.text, str))
 
 
@@ -66,7 +88,7 @@ def read_document(path: str | None, report: Report) -> Document:
     text = read_file(path, report, required=True) if path else None
     if text is not None:
         reader.read(text)
-    return Document(values=reader.values, providers=reader.providers)
+    return Document(values=reader.values, providers=reader.providers, mcp_servers=tuple(reader.mcp_servers))
 
 
 class _Reader:
@@ -75,6 +97,7 @@ class _Reader:
     def __init__(self, path: str, report: Report) -> None:
         self.values: dict[str, Given] = {}
         self.providers: dict[str, ProviderSection] = {}
+        self.mcp_servers: list[ServerEntry] = []
         self._path = path
         self._report = report
         self._entries_left = _MOST_ENTRIES
@@ -107,7 +130,9 @@ class _Reader:
         known = _below(section)
         for key, line, value in self._entries(node, section):
             path = f"{section}.{key}"
-            if path in _PATHS:
+            if path == _MCP_SERVERS and isinstance(value, yaml.SequenceNode):
+                self._read_servers(value)
+            elif path in _PATHS:
                 self._keep(self.values, path, path, line=line, node=value)
             elif section not in FEATURE_SECTIONS or _may_be_switch(path, key, known):
                 self._unknown(key, line, known, within=section)
@@ -138,16 +163,38 @@ class _Reader:
         )
         for key, line, value in self._entries(node, within):
             if key == "headers":
-                self._read_headers(section, value)
+                self._read_map(section.headers, value, f"{within}.headers")
             elif key in known:
                 self._keep(section.values, key, f"{within}.{key}", line=line, node=value)
             else:
                 self._unknown(key, line, known, within=within)
 
-    def _read_headers(self, section: ProviderSection, node: yaml.Node) -> None:
-        within = f"providers.{section.id}.headers"
+    def _read_servers(self, node: yaml.SequenceNode) -> None:
+        if not self._may_take(len(node.value), node.start_mark.line + 1):
+            return
+        for number, item in enumerate(node.value, 1):
+            place, line = f"{_MCP_SERVERS}.{number}", item.start_mark.line + 1
+            entry = ServerEntry(place=place, where=self._where(line), values={}, headers={}, env={})
+            if isinstance(item, yaml.ScalarNode):
+                self._keep(entry.values, "url", place, line=line, node=item)
+            else:
+                self._read_server(entry, item)
+            self.mcp_servers.append(entry)
+
+    def _read_server(self, entry: ServerEntry, node: yaml.Node) -> None:
+        for key, line, value in self._entries(node, entry.place):
+            if key in _MAPS:
+                self._read_map(
+                    entry.headers if key == "headers" else entry.env, value, f"{entry.place}.{key}"
+                )
+            elif key in MCP_SERVER_FIELDS:
+                self._keep(entry.values, key, f"{entry.place}.{key}", line=line, node=value)
+            else:
+                self._unknown(key, line, MCP_SERVER_FIELDS.keys(), within=entry.place)
+
+    def _read_map(self, kept: dict[str, Given], node: yaml.Node, within: str) -> None:
         for name, line, value in self._entries(node, within):
-            self._keep(section.headers, name, f"{within}.{shown(name)}", line=line, node=value)
+            self._keep(kept, name, f"{within}.{shown(name)}", line=line, node=value)
 
     def _entries(self, node: yaml.Node | None, name: str) -> Iterator[tuple[str, int, yaml.Node]]:
         if node is None or node.tag == _NULL:

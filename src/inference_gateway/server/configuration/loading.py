@@ -7,8 +7,15 @@ from typing import Final, NamedTuple
 import msgspec
 
 from inference_gateway.server.configuration.addresses import Refused
-from inference_gateway.server.configuration.catalogue import PROVIDER_FIELDS, SETTINGS, Setting, yaml_path
+from inference_gateway.server.configuration.catalogue import (
+    MCP_SERVER_FIELDS,
+    PROVIDER_FIELDS,
+    SETTINGS,
+    Setting,
+    yaml_path,
+)
 from inference_gateway.server.configuration.document import Document, read_document
+from inference_gateway.server.configuration.mcp_servers import ServerReader
 from inference_gateway.server.configuration.providers import ProviderReader, source_name
 from inference_gateway.server.configuration.report import Given, Report, SettingsError
 from inference_gateway.server.configuration.values import read, switch, write
@@ -24,6 +31,7 @@ from inference_gateway.server.settings import (
     MASK,
     MISSING_FEATURES,
     AuthSettings,
+    MCPServerSettings,
     MissingFeature,
     ProviderSettings,
     ServerSettings,
@@ -112,9 +120,19 @@ class _SettingsReader:
             general.setdefault("log_level", "debug")
             general.setdefault("log_format", "console")
         providers = ProviderReader(self._variables, self._document, self._report)
+        self._read_servers(values)
         tree = {**general, **values, "providers": providers.read()}
         self.sources.update(providers.sources)
         return msgspec.convert(tree, Settings)
+
+    def _read_servers(self, values: dict[str, dict[str, object]]) -> None:
+        """Take the entries of the file where no variable lists the servers."""
+        entries = ServerReader(self._variables, self._document, self._report)
+        servers = entries.read()
+        if servers and self.sources["MCP_SERVERS"] == DEFAULT:
+            values.setdefault("mcp", {})["servers"] = servers
+            self.sources["MCP_SERVERS"] = self._document.mcp_servers[0].where
+            self.sources.update(entries.sources)
 
     def _value(self, setting: Setting) -> object:
         given = _given(setting.variable, setting.path, self._variables, self._document)
@@ -209,6 +227,8 @@ def effective(loaded: Loaded) -> list[Row]:
     ]
     for provider in loaded.settings.providers.values():
         rows += _provider_rows(provider, loaded.sources)
+    for number, server in enumerate(loaded.settings.mcp.servers, 1):
+        rows += _server_rows(f"mcp.servers.{number}", server, loaded.sources)
     return rows
 
 
@@ -226,4 +246,15 @@ def _provider_rows(provider: ProviderSettings, sources: Mapping[str, str]) -> li
     for header in provider.headers:
         name = source_name(provider.id, f"headers.{header}")
         rows.append(Row(name, MASK, sources[name]))
+    return rows
+
+
+def _server_rows(place: str, server: MCPServerSettings, sources: Mapping[str, str]) -> list[Row]:
+    rows = []
+    for field in MCP_SERVER_FIELDS.values():
+        name = f"{place}.{field.name}"
+        if name in sources:
+            rows.append(Row(name, write(field, getattr(server, field.name)), sources[name]))
+    for kind, pairs in (("headers", server.headers), ("env", server.env)):
+        rows += [Row(f"{place}.{kind}.{key}", MASK, sources[f"{place}.{kind}.{key}"]) for key in pairs]
     return rows

@@ -18,6 +18,7 @@ from inference_gateway.server.configuration.header_names import (
 from inference_gateway.server.settings import (
     MOST_WORKERS,
     SHORTEST_KEY,
+    MCPServerSettings,
     Secret,
 )
 
@@ -50,6 +51,7 @@ _PRINTABLE: Final = re.compile(r"[ -~]*")
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 # https://www.rfc-editor.org/rfc/rfc6749#section-3.3
 _SCOPE: Final = re.compile(r"[!#-\[\]-~]+")
+_SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
 _ACCOUNT: Final = re.compile(r"[0-9A-Za-z_-]+")
 
 
@@ -163,6 +165,22 @@ def _account(text: str) -> str:
     return text
 
 
+def _slug(text: str) -> str:
+    if not _SLUG.fullmatch(text):
+        raise Refused(f"{_shown(text)} is not a name of up to 24 of a-z, 0-9 and -, such as files")
+    return text
+
+
+def program_variable(name: str, value: Raw) -> Secret:
+    """Check a variable of a program that is started.
+
+    :raises Refused: it cannot be one.
+    """
+    if not name or "=" in name or not isinstance(value, str) or "\0" in name + value:
+        raise Refused("not a variable: give `NAME: value`")
+    return Secret(value)
+
+
 def _header_token(text: str) -> str:
     if not _TOKEN.fullmatch(text):
         raise Refused("not a header's name; only letters, digits and !#$%&'*+-.^_`|~ may be in it")
@@ -210,6 +228,18 @@ def _names(raw: Raw) -> frozenset[str]:
 
 def _headers(raw: Raw) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_forwarded_header(item) for item in _items(raw)))
+
+
+def _tools(raw: Raw) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_line(item).lower() for item in _items(raw)))
+
+
+def _arguments(raw: Raw) -> tuple[str, ...]:
+    return (raw,) if isinstance(raw, str) else raw
+
+
+def _servers(raw: Raw) -> tuple[MCPServerSettings, ...]:
+    return tuple(MCPServerSettings(url=url) for url in dict.fromkeys(base_url(item) for item in _items(raw)))
 
 
 def _origins(raw: Raw) -> tuple[str, ...]:
@@ -278,6 +308,7 @@ _TEXTS: Final[Mapping[str, Callable[[str], object]]] = {
     "variable": _variable,
     "account": _account,
     "issuer": issuer,
+    "slug": _slug,
 }
 _LISTS: Final[Mapping[str, Callable[[Raw], object]]] = {
     "names": _names,
@@ -288,6 +319,9 @@ _LISTS: Final[Mapping[str, Callable[[Raw], object]]] = {
     "scopes": _scopes,
     "claims": _claims,
     "keys": _keys,
+    "tools": _tools,
+    "arguments": _arguments,
+    "servers": _servers,
 }
 
 
@@ -325,6 +359,12 @@ def read(field: Field, raw: Raw) -> object:
         raise Refused(f"{_shown(raw)} is out of bounds; give {expected}") from error
 
 
+def _item(value: object) -> str:
+    if isinstance(value, MCPServerSettings):
+        return value.url or value.command or ""
+    return str(value)
+
+
 def write(field: Field, value: object) -> str:
     """Write a value so that `read` takes it back; secrets are masked, None is empty."""
     match value:
@@ -337,6 +377,6 @@ def write(field: Field, value: object) -> str:
         case frozenset():
             return ",".join(sorted(value))
         case tuple():
-            return ",".join(map(str, value))
+            return ",".join(map(_item, value))
         case _:
             return str(value)
