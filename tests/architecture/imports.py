@@ -83,6 +83,7 @@ LATE_IMPORTS = {
     "__init__.py": "the public names are imported on first use",
     "client/transport.py": "imports the HTTP library that carries the calls, and not the other one",
     "server/oidc/__init__.py": "imports what checks signatures where there is an issuer to check for",
+    "server/api/tool_servers.py": "imports the MCP package only where the feature is on",
     "server/__main__.py": "says in one line what to install where the server's extra is missing",
 }
 

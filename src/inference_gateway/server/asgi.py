@@ -71,6 +71,7 @@ class ASGIGateway:
         :raises AnswerBrokeOff: an answer ended early below a framework; the server then closes in mid-air.
         """
         if scope["type"] == "http":
+            self._gateway.start()
             await self._adapter.serve(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)

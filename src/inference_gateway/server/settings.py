@@ -475,32 +475,6 @@ class MissingFeature(msgspec.Struct, frozen=True):
 
 # A feature that arrives loses its row here and gains its fields above.
 MISSING_FEATURES: Final = (
-    MissingFeature(
-        "MCP",
-        ("MCP_ENABLED", "MCP_EXPOSE"),
-        (
-            "MCP_SERVERS",
-            "MCP_INCLUDE_TOOLS",
-            "MCP_EXCLUDE_TOOLS",
-            "MCP_TOOL_MODE",
-            "MCP_CLIENT_TIMEOUT",
-            "MCP_DIAL_TIMEOUT",
-            "MCP_TLS_HANDSHAKE_TIMEOUT",
-            "MCP_RESPONSE_HEADER_TIMEOUT",
-            "MCP_EXPECT_CONTINUE_TIMEOUT",
-            "MCP_REQUEST_TIMEOUT",
-            "MCP_MAX_RETRIES",
-            "MCP_RETRY_INTERVAL",
-            "MCP_INITIAL_BACKOFF",
-            "MCP_ENABLE_RECONNECT",
-            "MCP_RECONNECT_INTERVAL",
-            "MCP_POLLING_ENABLED",
-            "MCP_POLLING_INTERVAL",
-            "MCP_POLLING_TIMEOUT",
-            "MCP_DISABLE_HEALTHCHECK_LOGS",
-        ),
-    ),
-    MissingFeature("telemetry", ("TELEMETRY_ENABLED",), ("TELEMETRY_METRICS_PORT",)),
     MissingFeature("metrics push", ("TELEMETRY_METRICS_PUSH_ENABLED",)),
     MissingFeature("tracing", ("TELEMETRY_TRACING_ENABLED",), ("TELEMETRY_TRACING_OTLP_ENDPOINT",)),
     MissingFeature(
@@ -524,8 +498,7 @@ MISSING_FEATURES: Final = (
     ),
 )
 
-FEATURE_SECTIONS: Final = ("mcp", "guardrails", "routing", "a2a")
-FEATURE_SECTIONS: Final = ("telemetry", "guardrails", "routing", "a2a")
+FEATURE_SECTIONS: Final = ("guardrails", "routing", "a2a")
 """Sections of a YAML file that belong to missing features alone."""
 
 WITHOUT_EFFECT: Final[Mapping[str, str]] = {

@@ -26,7 +26,7 @@ from inference_gateway.types.chat_response import (
 )
 from inference_gateway.types.errors import Error, ErrorDetail
 from inference_gateway.types.events import SSEvent
-from inference_gateway.types.mcp import ListToolsResponse, MCPTool
+from inference_gateway.types.mcp import ListToolsResponse, MCPHealth, MCPServerHealth, MCPTool
 from inference_gateway.types.messages import (
     ContentPart,
     ImageContentPart,
@@ -110,6 +110,8 @@ __all__ = [
     "ImageURL",
     "ListModelsResponse",
     "ListToolsResponse",
+    "MCPHealth",
+    "MCPServerHealth",
     "MCPTool",
     "Message",
     "MessageContent",

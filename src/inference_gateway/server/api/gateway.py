@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from math import inf
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from inference_gateway.server.api.authentication import Guard, open_guard
 from inference_gateway.server.api.cross_site import SiteRule, site_rule
+from inference_gateway.server.api.tool_servers import open_mcp
 from inference_gateway.server.pipeline.caller_models import CallerModels
 from inference_gateway.server.pipeline.chain import Handler, Stage, compose
 from inference_gateway.server.pipeline.field_rules import FieldRules
@@ -29,6 +31,9 @@ from inference_gateway.server.telemetry.totals import Totals
 from inference_gateway.server.transport.headers import RequestHeaderRule
 from inference_gateway.server.transport.pool import Pool
 
+if TYPE_CHECKING:
+    from inference_gateway.server.mcp.service import MCP
+
 
 class Gateway(msgspec.Struct):
     """Everything that lives as long as the server."""
@@ -50,15 +55,23 @@ class Gateway(msgspec.Struct):
     """Finds out who asks; None where nobody must say."""
     sites: SiteRule | None
     """Turns web pages away where callers need no key that a page could lack."""
+    mcp: "MCP | None"
+    """The tools of MCP servers, where that is on."""
+    exposes_tools: bool
+    """Whether clients may list tools, and use them without a model."""
+    known_origins: frozenset[str]
+    """Origins of web pages that may call the gateway; `*` stands for all."""
     recorder: Recorder | None = None
     """Counts what happens, where telemetry is on."""
     ready: bool = True
     """Whether new work is welcome; off while draining."""
 
     def start(self) -> None:
-        """Begin what runs beside requests. Requests that come before it do no harm."""
+        """Begin what runs beside requests. Requests that come before it do no harm. Idempotent."""
         if self.guard is not None:
             self.guard.start()
+        if self.mcp is not None:
+            self.mcp.start()
 
     async def close(self) -> None:
         """Close connections and end background work."""
@@ -99,6 +112,9 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
         largest_answer=settings.client.max_response_body_size,
         guard=open_guard(settings.auth, pool, background),
         sites=None if settings.auth.active else site_rule(settings.server),
+        mcp=open_mcp(settings, background),
+        exposes_tools=settings.mcp.expose,
+        known_origins=frozenset(settings.server.cors_origins),
         recorder=recorder,
     )
 

@@ -127,6 +127,20 @@ OPERATIONS: Mapping[str, Operation] = {
         "Tools",
         (*ANY, errors.Forbidden),
     ),
+    "mcpHealth": Operation(
+        "MCP",
+        "Tells of each configured MCP server whether it is available, and how many tools it offers.",
+        "ToolServers",
+        ANY,
+    ),
+    "mcpServer": Operation(
+        "MCP",
+        "The gateway as an MCP server: streamable HTTP without sessions, with every tool that `GET "
+        "/v1/mcp/tools` lists. 403 unless the operator exposes them.",
+        "MCPMessage",
+        (*ANY, *BODY, errors.Forbidden, errors.NotFound, errors.UnsupportedMediaType),
+        body="MCPMessage",
+    ),
     "proxy": Operation(
         "Proxy",
         "Passes a request to the provider's own API, with the provider's credentials. Status, headers and "
@@ -219,6 +233,7 @@ SCHEMAS: Mapping[str, TypeAdapter[object]] = {
         "HealthStatus",
         "ListModelsResponse",
         "ListToolsResponse",
+        "MCPHealth",
         "Model",
         "ModelsInclude",
         "Provider",
@@ -304,6 +319,8 @@ def _answers() -> Json:
         "Models": _answer("The models.", _json_of("ListModelsResponse")),
         "Model": _answer("The model.", _json_of("Model")),
         "Tools": _answer("The tools.", _json_of("ListToolsResponse")),
+        "ToolServers": _answer("How they are.", _json_of("MCPHealth")),
+        "MCPMessage": _answer("The answer, by the protocol.", {"application/json": {"schema": {}}}),
         "Document": _answer("The document.", {"application/json": {"schema": {"type": "object"}}}),
         "ChatCompletion": _answer(
             "The completion; events if the request says `stream: true`.",
@@ -386,6 +403,11 @@ def _components() -> Json:
         },
         "requestBodies": {
             "ChatCompletion": {"required": True, "content": _json_of("CreateChatCompletionRequest")},
+            "MCPMessage": {
+                "required": True,
+                "description": "A message of JSON-RPC, as the Model Context Protocol has it.",
+                "content": {"application/json": {"schema": {"type": "object"}}},
+            },
             "ProviderRequest": {
                 "description": "Whatever the provider expects.",
                 "content": {"application/json": {"schema": {}}, "*/*": {"schema": {}}},

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from inference_gateway.server.api import documents, health, inference, models, raw
+from inference_gateway.server.api import documents, health, inference, mcp, models, raw
 from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.transport.messages import Request, Response
 
@@ -66,7 +66,9 @@ ROUTES = (
         "Create a chat completion, whole or as a stream",
         inference.create_chat_completion,
     ),
-    Route(_GET, ("/v1/mcp/tools",), "listTools", "List MCP tools", documents.list_tools),
+    Route(_GET, ("/v1/mcp/tools",), "listTools", "List MCP tools", mcp.list_tools),
+    Route(_GET, ("/v1/mcp/health",), "mcpHealth", "How the MCP servers are", mcp.health),
+    Route(("POST",), ("/mcp",), "mcpServer", "The tools, for MCP clients", mcp.serve),
     Route(
         _ANY,
         ("/proxy/{provider}/{path}", "/v1/proxy/{provider}/{path}"),

@@ -1,0 +1,1 @@
+"""Tools of MCP servers. Only `client`, `links` and `service` need the `mcp` package."""

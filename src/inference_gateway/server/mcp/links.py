@@ -1,0 +1,339 @@
+"""A link to one MCP server: kept up for ever, its tools asked for again and again, its calls run.
+
+One task owns the session; calls come from the tasks of requests. A session that breaks is
+replaced by a new one.
+"""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from typing import Any, Literal, Protocol
+
+import anyio
+import msgspec
+from mcp import Client, MCPError
+from mcp.client.session import IncomingMessage
+from mcp.types import (
+    CONNECTION_CLOSED,
+    REQUEST_TIMEOUT,
+    CallToolRequest,
+    CallToolRequestParams,
+    CallToolResult,
+    InputRequiredResult,
+    PaginatedRequestParams,
+    ToolListChangedNotification,
+)
+from mcp.types import Tool as ListedTool
+from pydantic import TypeAdapter, ValidationError
+
+from inference_gateway.server import codec
+from inference_gateway.server.mcp.catalogue import Tool
+from inference_gateway.server.mcp.client import Doors, Way, causes, may_speak_otherwise, session, ways
+from inference_gateway.server.mcp.egress import WayOut
+from inference_gateway.server.settings import MASK, MCPServerSettings, MCPSettings
+
+logger = logging.getLogger("inference_gateway.mcp")
+
+State = Literal["connecting", "available", "unavailable"]
+
+_MOST_TOOLS = 1000
+_MOST_PAGES = 100
+_LARGEST_DEFINITION = 64 * 1024
+"""Bytes of one tool's description and schema."""
+_LONGEST_NAME = 256
+_SHORTEST_PAUSE = 1.0
+"""Seconds between two lists, however often a server says that its list has changed."""
+_LONGEST_REASON = 300
+
+_answer: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
+
+
+class CallFailed(Exception):
+    """A call came to nothing; the message is for the model."""
+
+
+class Broken(Exception):
+    """The session is of no use any more."""
+
+
+class Listener(Protocol):
+    """Told what becomes of a link."""
+
+    def listed(self, number: int, title: str, tools: tuple[Tool, ...]) -> None:
+        """The server has these tools."""
+
+    def lost(self, number: int) -> None:
+        """The server is held unavailable."""
+
+
+class Link:
+    """The link to one server.
+
+    :param number: the server's place in the configuration.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        server: MCPServerSettings,
+        *,
+        settings: MCPSettings,
+        way_out: WayOut,
+        listener: Listener,
+    ) -> None:
+        self.server = server
+        self.state: State = "connecting"
+        self.problem = ""
+        """In our own words, why the server is not available."""
+        self.transport = ""
+        self.protocol = ""
+        self._number = number
+        self._settings = settings
+        self._listener = listener
+        self._doors = Doors(way_out, self._session_refused, self._hear)
+        self._ways = ways(server)
+        # Per session.
+        self._client: Client | None = None
+        self._refusals = 0
+        self._news = asyncio.Event()
+        self._up = asyncio.Event()
+        self._is_broken = False
+        self._was_up = False
+
+    @property
+    def address(self) -> str:
+        """Where the server is: its URL, or the program that is started."""
+        return self.server.url or f"stdio:{self.server.command}"
+
+    async def keep(self) -> None:
+        """Connect, and connect again whenever the session is lost; end where that is not wanted."""
+        attempt = 0
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                await self._hold_session()
+            except Exception as error:  # noqa: BLE001 - whatever a server does, it is tried again
+                self._note(error)
+            was_up, self._was_up = self._was_up, False
+            if was_up and loop.time() - began > self._settings.initial_backoff:
+                attempt = 0
+            attempt += 1
+            if attempt > self._settings.max_retries:
+                self._give_up()
+                if not self._settings.enable_reconnect:
+                    return
+            # The first try to replace a session that was of use is made at once.
+            await asyncio.sleep(0 if was_up and attempt == 1 else self._pause(attempt))
+
+    async def call(self, tool: str, arguments: dict[str, object]) -> dict[str, Any]:
+        """Run a tool; return its result as decoded JSON.
+
+        :raises CallFailed: there is no result.
+        """
+        refusals = self._refusals
+        try:
+            return await self._call(tool, arguments)
+        except CallFailed:
+            if self._refusals == refusals:
+                raise
+        # The server refused the session, not the call: it has not run.
+        try:
+            async with asyncio.timeout(self._settings.request_timeout):
+                await self._up.wait()
+        except TimeoutError as error:
+            raise CallFailed("the tool's server is not available at the moment") from error
+        return await self._call(tool, arguments)
+
+    async def _hold_session(self) -> None:
+        async with AsyncExitStack() as stack:
+            client, way = await self._connect(stack)
+            self._is_broken = False
+            self._news.clear()
+            self.transport, self.protocol = way.transport, client.protocol_version
+            await self._refresh(client)
+            self._client = client
+            self._was_up = True
+            self._up.set()
+            self.state, self.problem = "available", ""
+            logger.info("MCP server %s is available over %s", self.address, way.transport)
+            try:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(self._listen, client)
+                    await self._watch(client)
+            finally:
+                self._client = None
+                self._up.clear()
+                self._is_broken = True
+                self.state = "connecting"
+
+    async def _connect(self, stack: AsyncExitStack) -> tuple[Client, Way]:
+        """Try each way; the one that works is tried first the next time."""
+        first: Exception | None = None
+        for way in self._ways:
+            try:
+                async with asyncio.timeout(self._settings.request_timeout):
+                    client = await stack.enter_async_context(session(self.server, way, self._doors))
+            except Exception as error:  # noqa: BLE001 - raised below where no other way works
+                first = first or error
+                if not may_speak_otherwise(error):
+                    raise first  # noqa: B904 - what the likeliest way met with is the reason
+            else:
+                self._ways = (way, *(other for other in self._ways if other is not way))
+                return client, way
+        assert first is not None
+        raise first
+
+    async def _watch(self, client: Client) -> None:
+        """Ask for the tools whenever they changed, and after each interval.
+
+        :raises Broken: the session is lost.
+        """
+        polling = self._settings.polling_interval if self._settings.polling_enabled else None
+        while True:
+            await asyncio.sleep(_SHORTEST_PAUSE if self._news.is_set() and not self._is_broken else 0)
+            try:
+                async with asyncio.timeout(polling):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+            self._news.clear()
+            if self._is_broken:
+                raise Broken("the server does not know the session any more")
+            await self._refresh(client)
+            if not self._settings.disable_healthcheck_logs:
+                logger.info("MCP server %s is well", self.address)
+
+    async def _listen(self, client: Client) -> None:
+        """Hear of changes where servers only tell those who ask for it."""
+        tools = client.server_capabilities.tools
+        if client.session.discover_result is None or tools is None or not tools.list_changed:
+            return
+        try:
+            async with client.listen(tools_list_changed=True) as changes:
+                async for _ in changes:
+                    self._news.set()
+        except (MCPError, TimeoutError, ValueError) as error:
+            logger.debug("MCP server %s tells no changes: %r", self.address, type(error))
+
+    async def _refresh(self, client: Client) -> None:
+        async with asyncio.timeout(self._settings.polling_timeout):
+            listed = await self._list(client)
+        tools = tuple(filter(None, (_tool(each, self.address) for each in listed)))
+        self._listener.listed(self._number, self._title(client), tools)
+
+    async def _list(self, client: Client) -> list[ListedTool]:
+        if client.server_capabilities.tools is None:
+            return []
+        tools: list[ListedTool] = []
+        cursor: str | None = None
+        for _ in range(_MOST_PAGES):
+            page = await client.session.list_tools(params=PaginatedRequestParams(cursor=cursor))
+            tools += page.tools
+            cursor = page.next_cursor
+            if cursor is None or len(tools) >= _MOST_TOOLS:
+                break
+        if len(tools) > _MOST_TOOLS:
+            logger.warning("MCP server %s lists more than %d tools", self.address, _MOST_TOOLS)
+        return tools[:_MOST_TOOLS]
+
+    def _title(self, client: Client) -> str:
+        """Return the configured name, else the server's own, else its host and port."""
+        if self.server.name is not None:
+            return self.server.name
+        info = client.server_info
+        return (info.name if info is not None else "") or self.address.partition("://")[2].partition("/")[0]
+
+    async def _call(self, tool: str, arguments: dict[str, object]) -> dict[str, Any]:
+        client = self._client
+        if client is None or self._is_broken:
+            raise CallFailed("the tool's server is not available at the moment")
+        timeout = self.server.timeout or self._settings.client_timeout
+        request = CallToolRequest(params=CallToolRequestParams(name=tool, arguments=arguments))
+        try:
+            # Not `call_tool`: it would run the patterns of a stranger's schema on this loop.
+            result = await client.session.send_request(request, _answer, timeout)
+        except MCPError as error:
+            raise CallFailed(self._explain(error, timeout)) from error
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise CallFailed(f"the server's answer is malformed: {where}: {first['msg']}") from error
+        except Exception as error:
+            logger.warning("a call of MCP server %s failed: %r", self.address, type(error))
+            self._break()
+            raise CallFailed("the connection to the tool's server broke") from error
+        if isinstance(result, InputRequiredResult):
+            raise CallFailed("the tool asks a person for input, which is not offered here")
+        return result.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def _explain(self, error: MCPError, timeout: float | None) -> str:
+        if error.code == REQUEST_TIMEOUT and timeout is not None:
+            return f"the tool did not answer within {timeout:g} seconds"
+        if error.code == CONNECTION_CLOSED:
+            self._break()
+            return "the connection to the tool's server broke"
+        return error.message
+
+    async def _hear(self, message: IncomingMessage) -> None:
+        if isinstance(message, ToolListChangedNotification):
+            self._news.set()
+
+    def _session_refused(self, status: int) -> None:
+        logger.debug("MCP server %s refused its session with status %d", self.address, status)
+        self._refusals += 1
+        self._break()
+
+    def _break(self) -> None:
+        """Have the session replaced."""
+        self._is_broken = True
+        self._up.clear()
+        self._news.set()
+
+    def _pause(self, attempt: int) -> float:
+        if attempt > self._settings.max_retries:
+            return self._settings.reconnect_interval
+        backoff: float = self._settings.initial_backoff * 2 ** min(attempt - 1, 30)
+        return min(backoff, self._settings.retry_interval)
+
+    def _give_up(self) -> None:
+        if self.state != "unavailable":
+            logger.warning("MCP server %s is unavailable: %s", self.address, self.problem)
+        self.state = "unavailable"
+        self._listener.lost(self._number)
+
+    def _note(self, error: Exception) -> None:
+        self.problem = _in_our_words(error)
+        reason = "; ".join(f"{type(each).__name__}: {each}" for each in causes(error))
+        secrets = [*self.server.headers.values(), *self.server.env.values()]
+        for secret in (*secrets, *((self.server.token,) if self.server.token else ())):
+            reason = reason.replace(secret.reveal(), MASK)
+        is_news = self.state != "unavailable" or not self._settings.disable_healthcheck_logs
+        level = logging.INFO if is_news else logging.DEBUG
+        logger.log(level, "MCP server %s: %s (%.*r)", self.address, self.problem, _LONGEST_REASON, reason)
+
+
+def _in_our_words(error: Exception) -> str:
+    kinds = [type(each) for each in causes(error)]
+    if any(issubclass(kind, TimeoutError) for kind in kinds):
+        return "it does not answer in time"
+    if any(issubclass(kind, MCPError | ValidationError) for kind in kinds):
+        return "its answers are not what they should be"
+    if any(issubclass(kind, Broken) for kind in kinds):
+        return "it lost the session"
+    return "it cannot be reached"
+
+
+def _tool(listed: ListedTool, address: str) -> Tool | None:
+    """Take a tool as it is listed; None where no model could be offered it."""
+    schema = dict(listed.input_schema)
+    kind = schema.setdefault("type", "object")
+    tool = Tool(listed.name, listed.description or "", schema)
+    try:
+        size = len(codec.encode(tool))
+    except (RecursionError, msgspec.MsgspecError, ValueError, UnicodeEncodeError):
+        size = _LARGEST_DEFINITION + 1
+    if kind == "object" and size <= _LARGEST_DEFINITION and 0 < len(listed.name) <= _LONGEST_NAME:
+        return tool
+    logger.warning("MCP server %s has a tool that cannot be offered: %.100r", address, listed.name)
+    return None
