@@ -75,6 +75,8 @@ class Gateway(msgspec.Struct):
 
     async def close(self) -> None:
         """Close connections and end background work."""
+        if self.mcp is not None:
+            self.mcp.end()
         await self.background.close()
         self.pool.close()
 

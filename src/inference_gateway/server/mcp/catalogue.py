@@ -1,12 +1,13 @@
 """Which tools there are, what they are called, and which of them may be used. Pure; asks no server.
 
-The order is that of the configuration, then the server's own. Names are given when somebody first reads the
-catalogue, so that servers which connect at the same time get theirs in the order of the configuration; a
-name once given is kept while the process lives.
+The order is that of the configuration, then the server's own. A server's tools wait until the servers before
+it have connected or failed to, so that a start gives the same names as the one before; a name once given is
+kept while the process lives.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
+from itertools import takewhile
 from typing import Final
 
 import msgspec
@@ -77,6 +78,7 @@ class _Shelf:
         self.slug = ""
         self.tools: tuple[Tool, ...] = ()
         self.offered = False
+        self.settled = False
         self.first_seen: dict[str, bytes] = {}
         self.changed: set[str] = set()
         self.ids: dict[str, str] = {}
@@ -110,11 +112,17 @@ class Catalogue:
         known = {tool.name: tool for tool in shelf.tools}
         shelf.title = title
         shelf.tools = tuple(self._take(shelf, tools))
-        shelf.offered = True
+        shelf.offered = shelf.settled = True
         self._entries = None
         return [
             tool.name for tool in shelf.tools if tool.name in shelf.changed and known.get(tool.name) != tool
         ]
+
+    def settle(self, server: int) -> None:
+        """Let the servers behind this one wait for it no longer."""
+        if not self._shelves[server].settled:
+            self._shelves[server].settled = True
+            self._entries = None
 
     def withdraw(self, server: int) -> None:
         """Offer the tools of a server no longer; they stay listed."""
@@ -159,12 +167,11 @@ class Catalogue:
             yield tool
 
     def _compose(self) -> None:
-        for shelf in self._shelves:
+        settled = list(takewhile(lambda shelf: shelf.settled, self._shelves))
+        for shelf in settled:
             if shelf.tools and not shelf.slug:
                 shelf.slug = self._free_slug(names.slug(shelf.title))
-        keys = [
-            (server, tool) for server, shelf in enumerate(self._shelves) for tool in self._permitted(shelf)
-        ]
+        keys = [(server, tool) for server, shelf in enumerate(settled) for tool in self._permitted(shelf)]
         for server, tool in keys:
             self._qualify((server, tool.name))
         for server, tool in keys:

@@ -62,6 +62,9 @@ class Listener(Protocol):
     def listed(self, number: int, title: str, tools: tuple[Tool, ...]) -> None:
         """The server has these tools."""
 
+    def failed(self, number: int) -> None:
+        """There is no session with the server at the moment."""
+
     def lost(self, number: int) -> None:
         """The server is held unavailable."""
 
@@ -99,6 +102,8 @@ class Link:
         self._up = asyncio.Event()
         self._is_broken = False
         self._was_up = False
+        # For good.
+        self._over = asyncio.Event()
 
     @property
     def address(self) -> str:
@@ -109,12 +114,15 @@ class Link:
         """Connect, and connect again whenever the session is lost; end where that is not wanted."""
         attempt = 0
         loop = asyncio.get_running_loop()
-        while True:
+        while not self._over.is_set():
             began = loop.time()
             try:
                 await self._hold_session()
             except Exception as error:  # noqa: BLE001 - whatever a server does, it is tried again
                 self._note(error)
+            if self._over.is_set():
+                return
+            self._listener.failed(self._number)
             was_up, self._was_up = self._was_up, False
             if was_up and loop.time() - began > self._settings.initial_backoff:
                 attempt = 0
@@ -125,6 +133,10 @@ class Link:
                     return
             # The first try to replace a session that was of use is made at once.
             await asyncio.sleep(0 if was_up and attempt == 1 else self._pause(attempt))
+
+    def end(self) -> None:
+        """Connect no more: on its way, the cancellation of `keep` may be taken for another error."""
+        self._over.set()
 
     async def call(self, tool: str, arguments: dict[str, object]) -> dict[str, Any]:
         """Run a tool; return its result as decoded JSON.
@@ -176,7 +188,7 @@ class Link:
                     client = await stack.enter_async_context(session(self.server, way, self._doors))
             except Exception as error:  # noqa: BLE001 - raised below where no other way works
                 first = first or error
-                if not may_speak_otherwise(error):
+                if self._over.is_set() or not may_speak_otherwise(error):
                     raise first  # noqa: B904 - what the likeliest way met with is the reason
             else:
                 self._ways = (way, *(other for other in self._ways if other is not way))

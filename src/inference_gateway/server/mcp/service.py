@@ -1,5 +1,6 @@
 """All MCP servers together: what they offer, how they are, and their tools run."""
 
+import asyncio
 import logging
 
 import msgspec
@@ -13,6 +14,9 @@ from inference_gateway.server.mcp.toolboxes import DirectToolbox, SelectorToolbo
 from inference_gateway.server.settings import MCPSettings
 from inference_gateway.server.tasks import Background
 from inference_gateway.server.toolbox import Toolbox, ToolResult
+
+_HEAD_START = 1.0
+"""Seconds that later servers wait for earlier ones, so that names do not depend on who is faster."""
 
 logger = logging.getLogger("inference_gateway.mcp")
 
@@ -66,6 +70,12 @@ class MCP:
             self._started = True
             for link in self._links:
                 self._background.start(link.keep(), name=f"the link to MCP server {link.address}")
+            self._background.start(self._settle(), name="the head start of MCP servers")
+
+    def end(self) -> None:
+        """Connect no more; whoever owns the background work ends it next."""
+        for link in self._links:
+            link.end()
 
     def tools(self) -> list[ListedTool]:
         """List the tools that may be used, those of unavailable servers too."""
@@ -95,9 +105,19 @@ class MCP:
                 name,
             )
 
+    def failed(self, number: int) -> None:
+        """Have the servers behind this one wait for it no longer."""
+        self._catalogue.settle(number)
+
     def lost(self, number: int) -> None:
         """Offer the tools of a server that is held unavailable no longer."""
         self._catalogue.withdraw(number)
+
+    async def _settle(self) -> None:
+        """Let servers that are slow to start keep no other from being used."""
+        await asyncio.sleep(_HEAD_START)
+        for number in range(len(self._links)):
+            self._catalogue.settle(number)
 
     def _shown(self, entry: Entry) -> ListedTool:
         return ListedTool(

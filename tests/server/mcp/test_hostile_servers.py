@@ -1,0 +1,152 @@
+"""Servers that break the protocol, or are out to harm: the model is told, and nothing else suffers."""
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fakes.http_server import eventually
+from fakes.mcp_servers import ONE_TOOL, PythonServer, ScriptedServer
+from server.mcp.conftest import Tools
+
+Script = Callable[..., ScriptedServer]
+Open = Callable[..., Tools]
+
+
+def answering(result: Any) -> dict[str, Any]:
+    """A server whose tool gives this result."""
+    return {"tools/call": lambda params: result}
+
+
+def test_a_text_block_without_text_is_an_error_for_the_model_alone(
+    start_script: Script, open_tools: Open
+) -> None:
+    tools = open_tools(start_script(answering({"content": [{"type": "text"}]})).url)
+    failed = tools.call("mcp_act")
+    assert failed.is_error
+    assert failed.text.startswith("Error: the server's answer is malformed: ")
+    assert tools.gateway.request("GET", "/health").status == 200
+    assert tools.states() == ["available"]
+
+
+@pytest.mark.parametrize(
+    "result", [{"content": "x"}, {"content": [{}]}, 5, {"content": [{"type": "image"}]}, b"{", b"[]", b""]
+)
+def test_answers_that_make_no_sense_are_errors_for_the_model(
+    start_script: Script, open_tools: Open, result: Any
+) -> None:
+    tools = open_tools(start_script(answering(result)).url)
+    assert tools.call("mcp_act").is_error
+    eventually(lambda: tools.states() == ["available"])
+
+
+def test_a_tool_that_never_answers_is_given_up(start_script: Script, open_tools: Open) -> None:
+    tools = open_tools(start_script(answering(None)).url, MCP_CLIENT_TIMEOUT="50ms")
+    assert tools.call("mcp_act").text == "Error: the tool did not answer within 0.05 seconds"
+
+
+def test_a_huge_result_is_cut_and_says_so(start_script: Script, open_tools: Open) -> None:
+    huge = {"content": [{"type": "text", "text": "x" * 100_000}]}
+    tools = open_tools(start_script(answering(huge)).url, MCP_MAX_RESULT_SIZE="2000")
+    text = tools.call("mcp_act").text
+    assert text == "x" * 2000 + "\n[cut off: 2000 of 100000 characters are shown]"
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(start_script: Script, open_tools: Open) -> None:
+    tools = open_tools(start_script(answering(b" " * (17 * 1024 * 1024))).url)
+    assert tools.call("mcp_act").is_error
+    eventually(lambda: tools.states() == ["available"])
+
+
+def test_what_a_server_claims_of_its_output_is_not_relied_on(start_script: Script, open_tools: Open) -> None:
+    tool = {**ONE_TOOL["tools"][0], "outputSchema": {"type": "object", "required": ["never"]}}
+    result = {"content": [], "structuredContent": {"some": "thing"}}
+    server = start_script({"tools/list": lambda params: {"tools": [tool]}, **answering(result)})
+    assert json.loads(open_tools(server.url).call("mcp_act").text) == {"some": "thing"}
+
+
+def test_tools_that_no_model_could_be_offered_are_left_out(start_script: Script, open_tools: Open) -> None:
+    def listed(params: Any) -> Any:
+        schema = {"type": "object"}
+        tools = [
+            {"name": "", "inputSchema": schema},
+            {"name": "n" * 300, "inputSchema": schema},
+            {"name": "huge", "description": "x" * 70_000, "inputSchema": schema},
+            {"name": "odd name/1", "inputSchema": schema},
+            {"name": "odd name 1", "inputSchema": schema},
+            {"name": "odd name 1", "description": "again", "inputSchema": schema},
+        ]
+        return {"tools": tools}
+
+    tools = open_tools(start_script({"tools/list": listed}).url)
+    first, second = tools.listed()
+    assert first == "mcp_odd_name_1"
+    assert second.startswith("mcp_odd_name_1_")
+
+
+def test_a_list_that_breaks_the_protocol_makes_the_server_unavailable(
+    start_script: Script, open_tools: Open
+) -> None:
+    tool = {"name": "not-an-object", "inputSchema": {"type": "array"}}
+    server = start_script({"tools/list": lambda params: {"tools": [tool]}})
+    tools = open_tools(server.url, wait=0, MCP_MAX_RETRIES="0")
+    eventually(lambda: tools.states() == ["unavailable"])
+    assert tools.health()[0]["error"] == "its answers are not what they should be"
+
+
+def test_a_list_without_end_is_read_for_a_while(start_script: Script, open_tools: Open) -> None:
+    endless = {"tools": [], "nextCursor": "more"}
+    server = start_script({"tools/list": lambda params: endless})
+    open_tools(server.url)
+    assert server.asked.count("tools/list") == 100
+
+
+def test_a_server_that_hangs_does_not_hold_others_up(start_script: Script, open_tools: Open) -> None:
+    hanging = start_script({"initialize": lambda params: None})
+    well = start_script(answering({"content": [{"type": "text", "text": "well"}]}))
+    tools = open_tools(hanging.url, well.url, wait=1)
+    eventually(lambda: tools.call("mcp_act").text == "well")
+    assert tools.states() == ["connecting", "available"]
+
+
+def test_a_server_that_dies_in_mid_call_is_connected_again(
+    start_server: Callable[..., PythonServer], open_tools: Open
+) -> None:
+    server = start_server()
+    intervals = dict.fromkeys(("MCP_RETRY_INTERVAL", "MCP_RECONNECT_INTERVAL"), "50ms")
+    tools = open_tools(server.url, **intervals)
+    results: list[Any] = []
+    calling = threading.Thread(target=lambda: results.append(tools.call("mcp_wait")))
+    calling.start()
+    assert server.waiting.wait(20)
+    server.close()
+    calling.join(20)
+    assert results[0].is_error
+    start_server(port=server.port)
+    eventually(lambda: tools.call("mcp_echo", text="again").text == "again")
+
+
+def test_redirects_to_elsewhere_are_not_followed(start_script: Script, open_tools: Open) -> None:
+    elsewhere = start_script()
+    server = start_script(redirect=elsewhere.url)
+    tools = open_tools(server.url, wait=0, MCP_MAX_RETRIES="0")
+    eventually(lambda: tools.states() == ["unavailable"])
+    assert server.asked
+    assert elsewhere.asked == []
+
+
+def test_secrets_that_a_server_repeats_do_not_reach_the_log(
+    start_script: Script, open_tools: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+
+    def refuse(params: Any) -> Any:
+        return b'{"jsonrpc":"2.0","id":ID,"error":{"code":-1,"message":"no: Bearer t0ps3cret"}}'
+
+    server = start_script({"initialize": refuse})
+    tools = open_tools({"url": server.url, "token": "t0ps3cret"}, wait=0, MCP_MAX_RETRIES="0")
+    eventually(lambda: tools.states() == ["unavailable"])
+    assert "no: Bearer ********" in caplog.text
+    assert "t0ps3cret" not in caplog.text
