@@ -35,11 +35,10 @@ def http_client(
 
     :param refused: told the status where the server does not know the session of a request.
     """
-    proxy = way_out.proxy_for(url)
     inner = httpx2.AsyncHTTPTransport(
         verify=way_out.context,
         trust_env=False,
-        proxy=httpx2.Proxy(proxy.reveal(), ssl_context=way_out.context) if proxy is not None else None,
+        proxy=_proxy(url, way_out),
         limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=8),
     )
     return httpx2.AsyncClient(
@@ -50,6 +49,14 @@ def http_client(
         trust_env=False,
         follow_redirects=False,
     )
+
+
+def _proxy(url: str, way_out: WayOut) -> httpx2.Proxy | None:
+    proxy = way_out.proxy_for(url)
+    if proxy is None:
+        return None
+    encrypted = proxy.reveal().startswith("https:")
+    return httpx2.Proxy(proxy.reveal(), ssl_context=way_out.context if encrypted else None)
 
 
 class _Guarded(httpx2.AsyncBaseTransport):
