@@ -157,7 +157,8 @@ def fail() -> str:
 
 
 Answer = Callable[[dict[str, Any]], Any]
-"""From a request's params to its result; bytes are sent as they are but for `ID`; None is never answered."""
+"""From a request's params to its result; bytes are sent as they are but for `ID`, a number from 400 on is a
+status, None is never answered."""
 
 ONE_TOOL = {"tools": [{"name": "act", "description": "Act.", "inputSchema": {"type": "object"}}]}
 
@@ -166,10 +167,14 @@ class ScriptedServer:
     """A server that answers what a test says, over streamable HTTP without events or sessions.
 
     :param answers: by method; `tools/list` has one tool, `act`, unless it is scripted.
+    :param session: id of the session that it claims to have.
     :param redirect: where it sends everybody instead.
     """
 
-    def __init__(self, answers: Mapping[str, Answer], *, port: int = 0, redirect: str = "") -> None:
+    def __init__(
+        self, answers: Mapping[str, Answer], *, port: int = 0, redirect: str = "", session: str = ""
+    ) -> None:
+        self._session = session
         self._redirect = redirect
         self.asked: list[str] = []
         self._answers = {
@@ -203,12 +208,17 @@ class ScriptedServer:
         result = self._answers[method](asked.get("params", {}))
         if result is None:
             await asyncio.Event().wait()
+        if isinstance(result, int) and result >= 400:
+            await self._answer(send, result, b"")
+            return
         whole = {"jsonrpc": "2.0", "id": asked["id"], "result": result}
         raw = result.replace(b"ID", str(asked["id"]).encode()) if isinstance(result, bytes) else b""
         await self._answer(send, 200, raw if isinstance(result, bytes) else json.dumps(whole).encode())
 
     async def _answer(self, send: Any, status: int, body: bytes) -> None:
         headers = [(b"content-type", b"application/json")]
+        if self._session:
+            headers.append((b"mcp-session-id", self._session.encode()))
         if self._redirect:
             headers.append((b"location", self._redirect.encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -128,6 +128,15 @@ def test_a_server_that_dies_in_mid_call_is_connected_again(
     eventually(lambda: tools.call("mcp_echo", text="again").text == "again")
 
 
+def test_a_bad_request_does_not_end_the_session_of_others(start_script: Script, open_tools: Open) -> None:
+    result = {"content": [{"type": "text", "text": "well"}]}
+    server = start_script({"tools/call": lambda params: 400 if params["arguments"] else result}, session="s1")
+    tools = open_tools(server.url)
+    assert tools.call("mcp_act", bad=True).is_error
+    assert tools.call("mcp_act").text == "well"
+    assert server.asked.count("initialize") == 1
+
+
 def test_redirects_to_elsewhere_are_not_followed(start_script: Script, open_tools: Open) -> None:
     elsewhere = start_script()
     server = start_script(redirect=elsewhere.url)

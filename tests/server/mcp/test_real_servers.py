@@ -26,25 +26,50 @@ needs_node = pytest.mark.skipif(
 )
 
 
+class Everything:
+    """The reference server over streamable HTTP, on a port of its own."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}/mcp"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, again perhaps."""
+        node = Path(shutil.which("node") or "/").parent
+        self._process = subprocess.Popen(
+            [PROGRAMS / "mcp-server-everything", "streamableHttp"],
+            env={"PATH": f"/usr/bin:/bin:{node}", "PORT": str(self._port)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait(PATIENCE)
+
+
 @pytest.fixture
-def everything() -> Iterator[str]:
-    """The reference server over streamable HTTP; its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [PROGRAMS / "mcp-server-everything", "streamableHttp"],
-        env={"PATH": "/usr/bin:/bin:" + str(Path(shutil.which("node") or "/").parent), "PORT": str(port)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    yield f"http://127.0.0.1:{port}/mcp"
-    process.kill()
-    process.wait(PATIENCE)
+def everything() -> Iterator[Everything]:
+    """The reference server, running."""
+    server = Everything()
+    yield server
+    server.close()
 
 
 @needs_node
-def test_everything_over_streamable_http(everything: str, open_tools: Open) -> None:
-    tools = open_tools({"name": "everything", "url": everything}, MCP_RECONNECT_INTERVAL="50ms")
+def test_a_restart_of_everything_is_healed_by_the_next_call(everything: Everything, open_tools: Open) -> None:
+    tools = open_tools(everything.url, MCP_RECONNECT_INTERVAL="50ms", MCP_POLLING_ENABLED="false")
+    everything.close()
+    everything.start()
+    eventually(lambda: tools.call("mcp_echo", message="again").text == "Echo: again")
+
+
+@needs_node
+def test_everything_over_streamable_http(everything: Everything, open_tools: Open) -> None:
+    tools = open_tools({"name": "everything", "url": everything.url}, MCP_RECONNECT_INTERVAL="50ms")
     assert tools.health()[0]["transport"] == "streamable-http"
     assert tools.call("mcp_echo", message="hello").text == "Echo: hello"
     assert tools.call("mcp_everything_get-sum", a=2, b=3).text == "The sum of 2 and 3 is 5."

@@ -108,7 +108,9 @@ class Catalogue:
         :param title: what names the server; what it is named when first read, it stays.
         :return: names of tools whose definition is not the one that was last seen.
         """
-        shelf = self._shelves[server]
+        shelf, tools = self._shelves[server], tuple(tools)
+        if shelf.offered and tools == shelf.tools:
+            return []
         known = {tool.name: tool for tool in shelf.tools}
         shelf.title = title
         shelf.tools = tuple(self._take(shelf, tools))

@@ -213,6 +213,7 @@ class Link:
             if self._is_broken:
                 raise Broken("the server does not know the session any more")
             await self._refresh(client)
+            self._up.set()
             if not self._settings.disable_healthcheck_logs:
                 logger.info("MCP server %s is well", self.address)
 
@@ -294,7 +295,12 @@ class Link:
     def _session_refused(self, status: int) -> None:
         logger.debug("MCP server %s refused its session with status %d", self.address, status)
         self._refusals += 1
-        self._break()
+        if status == 404:
+            self._break()
+            return
+        # It may have been the request that was bad: the next list of tools will tell.
+        self._up.clear()
+        self._news.set()
 
     def _break(self) -> None:
         """Have the session replaced."""
