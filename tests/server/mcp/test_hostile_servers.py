@@ -137,6 +137,29 @@ def test_a_bad_request_does_not_end_the_session_of_others(start_script: Script, 
     assert server.asked.count("initialize") == 1
 
 
+def test_a_call_that_may_have_run_is_not_sent_again_with_another(
+    start_script: Script, open_tools: Open
+) -> None:
+    asked: list[str] = []
+
+    def act(params: Any) -> Any:
+        [what] = params["arguments"]
+        asked.append(what)
+        if what == "hang":
+            return None
+        return 404 if asked.count("refuse") == 1 else {"content": [{"type": "text", "text": "well"}]}
+
+    tools = open_tools(start_script({"tools/call": act}, session="s1").url)
+    results: list[Any] = []
+    hanging = threading.Thread(target=lambda: results.append(tools.call("mcp_act", hang=True)))
+    hanging.start()
+    eventually(lambda: asked == ["hang"])
+    assert tools.call("mcp_act", refuse=True).text == "well"
+    hanging.join(20)
+    assert results[0].is_error
+    assert sorted(asked) == ["hang", "refuse", "refuse"]
+
+
 def test_redirects_to_elsewhere_are_not_followed(start_script: Script, open_tools: Open) -> None:
     elsewhere = start_script()
     server = start_script(redirect=elsewhere.url)

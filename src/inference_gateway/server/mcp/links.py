@@ -7,6 +7,7 @@ replaced by a new one.
 import asyncio
 import logging
 from contextlib import AsyncExitStack
+from contextvars import ContextVar
 from typing import Any, Literal, Protocol
 
 import anyio
@@ -56,6 +57,16 @@ class Broken(Exception):
     """The session is of no use any more."""
 
 
+class _Attempt(msgspec.Struct):
+    """One attempt at a call."""
+
+    was_refused: bool = False
+    """Whether the server refused the session before it looked at the call."""
+
+
+_attempt: ContextVar[_Attempt | None] = ContextVar("attempt", default=None)
+
+
 class Listener(Protocol):
     """Told what becomes of a link."""
 
@@ -97,7 +108,6 @@ class Link:
         self._ways = ways(server)
         # Per session.
         self._client: Client | None = None
-        self._refusals = 0
         self._news = asyncio.Event()
         self._up = asyncio.Event()
         self._is_broken = False
@@ -143,12 +153,15 @@ class Link:
 
         :raises CallFailed: there is no result.
         """
-        refusals = self._refusals
+        attempt = _Attempt()
+        token = _attempt.set(attempt)
         try:
             return await self._call(tool, arguments)
         except CallFailed:
-            if self._refusals == refusals:
+            if not attempt.was_refused:
                 raise
+        finally:
+            _attempt.reset(token)
         # The server refused the session, not the call: it has not run.
         try:
             async with asyncio.timeout(self._settings.request_timeout):
@@ -294,7 +307,10 @@ class Link:
 
     def _session_refused(self, status: int) -> None:
         logger.debug("MCP server %s refused its session with status %d", self.address, status)
-        self._refusals += 1
+        # The client sends in the context of whoever asks it to.
+        attempt = _attempt.get()
+        if attempt is not None:
+            attempt.was_refused = True
         if status == 404:
             self._break()
             return
