@@ -23,6 +23,20 @@ class Operation(msgspec.Struct, frozen=True):
     """Which of a provider's paths serves it; the name of a field of its row."""
 
 
+class Wishes(msgspec.Struct, frozen=True):
+    """What the caller wishes of the request's way."""
+
+    direct: bool = False
+    """Past every stage that would change the request."""
+    bypasses_tools: bool = False
+    """Without the gateway's tools."""
+    shows_tool_calls: bool | None = None
+    """Whether a stream shows the calls that the gateway runs; None leaves it to the settings."""
+
+
+NO_WISHES = Wishes()
+
+
 class SaysUsage(Protocol):
     """A stream that may say how many tokens it took."""
 
@@ -106,6 +120,7 @@ class InferenceRequest:
         "request_id",
         "stream",
         "upstream_model",
+        "wishes",
     )
 
     def __init__(
@@ -119,7 +134,9 @@ class InferenceRequest:
         expires_at: float = inf,
         faults: bytes | None = None,
         principal: Principal | None = None,
+        wishes: Wishes = NO_WISHES,
     ) -> None:
+        self.wishes = wishes
         self.operation = operation
         self.document = document
         self.headers = headers

@@ -17,6 +17,8 @@ from inference_gateway.server.pipeline.messages import Conversation
 from inference_gateway.server.pipeline.model_filter import ModelFilter
 from inference_gateway.server.pipeline.reasoning import Reasoning
 from inference_gateway.server.pipeline.routing import Routing
+from inference_gateway.server.pipeline.tool_runner import ToolRunner
+from inference_gateway.server.pipeline.tools import Bounds, ToolLoop
 from inference_gateway.server.pipeline.upstream import Upstream
 from inference_gateway.server.providers.backend import Backend
 from inference_gateway.server.providers.catalog import Catalog
@@ -28,6 +30,7 @@ from inference_gateway.server.settings import ProviderSettings, Settings
 from inference_gateway.server.tasks import Background
 from inference_gateway.server.telemetry.recorder import Recorder
 from inference_gateway.server.telemetry.totals import Totals
+from inference_gateway.server.toolbox import Toolbox
 from inference_gateway.server.transport.headers import RequestHeaderRule
 from inference_gateway.server.transport.pool import Pool
 
@@ -45,6 +48,10 @@ class Gateway(msgspec.Struct):
     header_rule: RequestHeaderRule
     infer: Handler
     """The pipeline."""
+    infer_directly: Handler
+    """The same without the stages that change a request."""
+    bypass_allowed: bool
+    """Whether callers may pass by the tools, or by all that changes their request."""
     pool: Pool
     background: Background
     takes_faults: bool
@@ -94,27 +101,30 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
     backends = {p.id: _backend(p, pool, settings) for p in providers.configured.values()}
     catalog = Catalog(backends, background, ttl=settings.models.cache_ttl)
     rules = ModelRules(settings.allowed_models, settings.disallowed_models, providers.configured)
+    mcp = open_mcp(settings, background)
+    tools = _tool_loop(settings, toolboxes(mcp), background)
+    stages = _stages(settings, providers, catalog, rules, recorder, tools)
+    upstream = Upstream(
+        backends,
+        omit_finish_reason=[p.id for p in providers.configured.values() if p.omits_finish_reason],
+        limit=settings.client.max_response_body_size,
+    )
     return Gateway(
         registry=providers,
         backends=backends,
         catalog=catalog,
         rules=rules,
         header_rule=RequestHeaderRule(settings.forward_request_headers),
-        infer=compose(
-            _stages(settings, providers, catalog, rules, recorder),
-            Upstream(
-                backends,
-                omit_finish_reason=[p.id for p in providers.configured.values() if p.omits_finish_reason],
-                limit=settings.client.max_response_body_size,
-            ),
-        ),
+        infer=compose(stages, upstream),
+        infer_directly=compose([s for s in stages if not isinstance(s, _CHANGING)], upstream),
+        bypass_allowed=settings.mcp.bypass_allowed,
         pool=pool,
         background=background,
         takes_faults=any(provider.built_in for provider in providers.configured.values()),
         largest_answer=settings.client.max_response_body_size,
         guard=open_guard(settings.auth, pool, background),
         sites=None if settings.auth.active else site_rule(settings.server),
-        mcp=open_mcp(settings, background),
+        mcp=mcp,
         exposes_tools=settings.mcp.expose,
         known_origins=frozenset(settings.server.cors_origins),
         recorder=recorder,
@@ -127,16 +137,42 @@ def _recorder(settings: Settings, providers: Registry, totals: Totals | None) ->
     return Recorder(totals, providers.configured, max_models=settings.telemetry.max_models)
 
 
+_CHANGING = (ToolLoop, FieldRules, Reasoning)
+"""Stages that change a request; what only checks or limits one is never passed by."""
+
+
+def toolboxes(mcp: "MCP | None") -> list[Toolbox]:
+    """Collect what tools there are, in the order in which their names count."""
+    return [mcp.toolbox] if mcp is not None else []
+
+
+def _tool_loop(settings: Settings, boxes: list[Toolbox], background: Background) -> ToolLoop | None:
+    if not boxes:
+        return None
+    mcp = settings.mcp
+    bounds = Bounds(
+        turns=mcp.max_iterations,
+        size=settings.client.max_response_body_size,
+        shows_calls=mcp.stream_tool_calls,
+        images=settings.enable_vision,
+    )
+    return ToolLoop(ToolRunner(boxes, parallel=mcp.max_parallel_calls), background, bounds)
+
+
 def _stages(
     settings: Settings,
     providers: Registry,
     catalog: Catalog,
     rules: ModelRules,
     recorder: Recorder | None,
+    tools: ToolLoop | None,
 ) -> list[Stage]:
     """Choose the stages, outermost first. A feature that is off has no stage."""
     stages: list[Stage] = [Measuring(recorder)] if recorder is not None or settings.log_access else []
     stages += Conversation(images=settings.enable_vision), Routing(providers, catalog)
+    if tools is not None:
+        # Behind the choice of a provider, which holds for all turns; before all that each turn is held to.
+        stages.append(tools)
     if rules.active:
         stages.append(ModelFilter(rules))
     if settings.auth.active:

@@ -7,6 +7,7 @@ from math import inf
 from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.api.operations import CHAT
 from inference_gateway.server.api.query import parameter
+from inference_gateway.server.api.wishes import wishes
 from inference_gateway.server.codec import Document
 from inference_gateway.server.configuration.values import duration
 from inference_gateway.server.errors import BadRequest, UnsupportedMediaType
@@ -26,6 +27,7 @@ async def _infer(gateway: Gateway, request: Request, operation: Operation) -> Re
     body = await request.body.read()
     if not body:
         raise BadRequest("the request body is empty: send a JSON object with 'model' and 'messages'")
+    wished = wishes(request, bypass_allowed=gateway.bypass_allowed)
     request.inference = InferenceRequest(
         operation,
         Document(body),
@@ -35,8 +37,9 @@ async def _infer(gateway: Gateway, request: Request, operation: Operation) -> Re
         expires_at=expiry(request),
         faults=request.header(b"x-mock-faults") if gateway.takes_faults else None,
         principal=request.principal,
+        wishes=wished,
     )
-    return await gateway.infer(request.inference)
+    return await (gateway.infer_directly if wished.direct else gateway.infer)(request.inference)
 
 
 def expiry(request: Request) -> float:

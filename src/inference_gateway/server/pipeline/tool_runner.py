@@ -1,0 +1,64 @@
+"""The tools that the gateway runs for models: which there are, whose a call is, and running it."""
+
+import asyncio
+from collections.abc import Sequence
+from math import inf
+
+from inference_gateway.server.errors import GatewayError, UpstreamTimeout
+from inference_gateway.server.pipeline.tool_request import names_of
+from inference_gateway.server.pipeline.tool_turn import Call
+from inference_gateway.server.toolbox import Toolbox, ToolResult
+
+_MOST_CALLS = 128
+"""Calls of one turn that are run; a model that makes more is told so."""
+
+
+class ToolRunner:
+    """Several toolboxes as one. Where two have one name, the first has it.
+
+    :param parallel: calls of one turn that run at one time.
+    """
+
+    def __init__(self, toolboxes: Sequence[Toolbox], *, parallel: int) -> None:
+        self._toolboxes = tuple(toolboxes)
+        self._parallel = parallel
+        self._known: tuple[bytes, ...] = ()
+        self._named: dict[str, bytes] = {}
+
+    def definitions(self) -> dict[str, bytes]:
+        """Return the tools on offer, encoded, by name."""
+        known = tuple(tool for toolbox in self._toolboxes for tool in toolbox.definitions())
+        if known != self._known:
+            self._named = names_of(known)
+            self._known = known
+        return self._named
+
+    def runs(self, name: str) -> bool:
+        """Whether any toolbox takes calls of this name."""
+        return any(toolbox.runs(name) for toolbox in self._toolboxes)
+
+    async def run(self, calls: Sequence[Call], *, expires_at: float = inf) -> list[ToolResult]:
+        """Run calls side by side; return what came of each, in their order.
+
+        :param expires_at: time of the loop's clock by which they must have ended, in seconds.
+        :raises UpstreamTimeout: they did not.
+        """
+        room = asyncio.Semaphore(self._parallel)
+        try:
+            async with asyncio.timeout_at(None if expires_at == inf else expires_at):
+                async with asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(self._run(call, room)) for call in calls[:_MOST_CALLS]]
+        except TimeoutError:
+            raise UpstreamTimeout("the tools did not answer in the time that this call has") from None
+        left = ToolResult(f"not run: a turn may make {_MOST_CALLS} calls", is_error=True)
+        return [task.result() for task in tasks] + [left] * (len(calls) - len(tasks))
+
+    async def _run(self, call: Call, room: asyncio.Semaphore) -> ToolResult:
+        async with room:
+            for toolbox in self._toolboxes:
+                if toolbox.runs(call.name):
+                    try:
+                        return await toolbox.run(call.name, call.arguments)
+                    except GatewayError as error:
+                        return ToolResult(error.message, is_error=True)
+        return ToolResult(f"there is no tool {call.name!r} any more", is_error=True)
