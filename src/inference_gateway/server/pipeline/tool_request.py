@@ -35,6 +35,11 @@ class _Result(msgspec.Struct):
     result: str
 
 
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+_decode_options = msgspec.json.Decoder(_StreamOptions | None).decode
 _tools: msgspec.json.Decoder[list[_Tool] | None] = msgspec.json.Decoder(list[_Tool] | None)
 _decode_call = msgspec.json.Decoder(_Call).decode
 _decode_calls = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -101,6 +106,17 @@ class Dialogue:
         self._changes = dict(request.changes)
         said = self._changes.get("messages") or bytes(request.document.values["messages"])
         self._messages = [said.strip()[:-1].rstrip()]
+
+    def wants_usage(self) -> bool:
+        """Tell whether the usage of a stream is asked for; what a later stage asks for is its own affair."""
+        options = self._changes.get("stream_options") or self.request.document.values.get("stream_options")
+        if options is None:
+            return False
+        try:
+            decoded = _decode_options(options)
+        except codec.UNREADABLE:
+            return False
+        return decoded is not None and decoded.include_usage is True
 
     def append(self, messages: Sequence[bytes]) -> None:
         """Let the conversation go on with these messages.

@@ -27,12 +27,6 @@ from inference_gateway.server.tasks import Background
 from inference_gateway.server.toolbox import ToolResult
 from inference_gateway.server.transport.messages import Response
 
-
-class _StreamOptions(msgspec.Struct):
-    include_usage: bool | None = None
-
-
-_decode_options = msgspec.json.Decoder(_StreamOptions | None).decode
 _ONE = (b"1", b"1.0", b"null")
 
 
@@ -96,7 +90,7 @@ class _Turns:
         wish = dialogue.request.wishes.shows_tool_calls
         self._shown = bounds.shows_calls if wish is None else wish
         self.stream = ToolStream(
-            self._is_ours, shown=self._shown, wants_usage=_wants_usage(dialogue.request), limit=bounds.size
+            self._is_ours, shown=self._shown, wants_usage=dialogue.wants_usage(), limit=bounds.size
         )
 
     async def whole(self, response: Response) -> Response:
@@ -181,14 +175,3 @@ def _marks(places: Sequence[int], results: Sequence[ToolResult]) -> dict[int, di
 def _wants_several(request: InferenceRequest) -> bool:
     """Whether there are to be several choices: a conversation cannot go on from all of them at once."""
     return bytes(request.document.values.get("n", b"1")) not in _ONE
-
-
-def _wants_usage(request: InferenceRequest) -> bool:
-    options = request.changes.get("stream_options") or request.document.values.get("stream_options")
-    if options is None:
-        return False
-    try:
-        decoded = _decode_options(options)
-    except msgspec.DecodeError:
-        return False
-    return decoded is not None and decoded.include_usage is True
