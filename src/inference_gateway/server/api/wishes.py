@@ -4,6 +4,8 @@ from inference_gateway.server.errors import Forbidden
 from inference_gateway.server.inference import NO_WISHES, Wishes
 from inference_gateway.server.transport.messages import Request
 
+_DIRECT, _BYPASS, _SHOWN = b"x-direct-provider", b"x-mcp-bypass", b"x-mcp-stream-tool-calls"
+_FIELDS = frozenset({_DIRECT, _BYPASS, _SHOWN})
 _NO = frozenset({b"", b"false", b"0", b"no", b"off"})
 
 
@@ -12,19 +14,19 @@ def wishes(request: Request, *, bypass_allowed: bool) -> Wishes:
 
     :raises Forbidden: to bypass anything is not allowed here.
     """
-    direct = request.header(b"x-direct-provider")
-    bypass = request.header(b"x-mcp-bypass")
-    shown = request.header(b"x-mcp-stream-tool-calls")
-    if direct is None and bypass is None and shown is None:
+    for name, _ in request.headers:
+        if name in _FIELDS:
+            break
+    else:
         return NO_WISHES
+    shown = request.header(_SHOWN)
     wished = Wishes(
-        direct=_is_yes(direct),
-        bypasses_tools=_is_yes(bypass),
+        direct=_is_yes(request.header(_DIRECT)),
+        bypasses_tools=_is_yes(request.header(_BYPASS)),
         shows_tool_calls=None if shown is None else _is_yes(shown),
     )
     if not bypass_allowed and (wished.direct or wished.bypasses_tools):
-        name = "X-Direct-Provider" if wished.direct else "X-MCP-Bypass"
-        raise Forbidden(f"{name} is not allowed here")
+        raise Forbidden(f"{'X-Direct-Provider' if wished.direct else 'X-MCP-Bypass'} is not allowed here")
     return wished
 
 
