@@ -223,7 +223,8 @@ def test_the_page_runs_against_our_gateway(make_client: Clients, mock_gateway: A
     client = make_client(f"{mock_gateway.url}/v1")
     assert client.health_check()
     assert [(model.id, model.served_by.root) for model in client.list_models().data] == [
-        ("mock/echo", "mock")
+        ("mock/echo", "mock"),
+        ("mock/tools", "mock"),
     ]
     messages = [Message(role="user", content="Hello there")]
     assert (

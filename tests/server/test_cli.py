@@ -88,13 +88,13 @@ def test_check_asks_nobody_when_told_so(run: Run, provider: FakeProvider) -> Non
 
 def test_models_are_listed_one_a_line(run: Run, provider: FakeProvider) -> None:
     result = run("models", OPENAI_API_KEY="k", OPENAI_API_URL=provider.url, MOCK_ENABLED="true")
-    assert (result.exit_code, result.stdout) == (0, "openai/m\nmock/echo\n")
+    assert (result.exit_code, result.stdout) == (0, "openai/m\nmock/echo\nmock/tools\n")
     limited = run(
         "models",
         OPENAI_API_KEY="k",
         OPENAI_API_URL=provider.url,
         MOCK_ENABLED="true",
-        DISALLOWED_MODELS="echo",
+        DISALLOWED_MODELS="echo,tools",
     )
     assert (limited.exit_code, limited.stdout) == (0, "openai/m\n")
 
@@ -113,7 +113,7 @@ def test_models_fails_where_every_provider_fails(
     assert "openai does not list its models" in caplog.text
     caplog.clear()
     result = run("models", **environ, MOCK_ENABLED="true")
-    assert (result.exit_code, result.stdout) == (0, "mock/echo\n")
+    assert (result.exit_code, result.stdout) == (0, "mock/echo\nmock/tools\n")
     assert "openai does not list its models" in caplog.text
 
 

@@ -270,7 +270,7 @@ def test_a_provider_on_its_own_port_recovers_with_time(lab: FakeLab) -> None:
 
 def test_the_openai_package_lists_the_scenarios_and_meets_them(lab: FakeLab) -> None:
     with openai.OpenAI(base_url=lab.url, api_key="x", max_retries=0) as client:
-        assert [model.id for model in client.models.list()] == ["echo", *SCENARIOS]
+        assert [model.id for model in client.models.list()] == ["echo", "tools", *SCENARIOS]
         asked: Any = chat_body("fault-12", stream=False)
         with pytest.raises(openai.BadRequestError) as caught:
             client.chat.completions.create(**asked)

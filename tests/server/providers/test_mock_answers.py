@@ -331,7 +331,7 @@ def test_what_official_clients_send_is_accepted() -> None:
     request = parse(body(stream=True))
     assert (request.stream, request.model) == (True, "echo")
     assert not parse(body()).stream
-    assert MODELS == ("echo",)
+    assert MODELS == ("echo", "tools")
 
 
 def test_line_ends_that_only_some_clients_know_are_escaped_in_streams() -> None:

@@ -109,7 +109,7 @@ def test_two_credentials_are_none(start: Start) -> None:
 def test_everything_but_health_wants_to_know_who_asks(start: Start, provider: FakeProvider) -> None:
     gateway = start(AUTH_API_KEYS=KEY)
     paths = {path for route in ROUTES for path in route.paths}
-    assert {path.encode() for path in paths if "health" in path} == PUBLIC_PATHS
+    assert {path.encode() for path in paths if "health" in path and "mcp" not in path} == PUBLIC_PATHS
     for template in {
         "/",
         "/nothing",
@@ -193,14 +193,14 @@ def test_a_key_ends_when_it_expires(monkeypatch: pytest.MonkeyPatch, path: Path)
 def test_a_limited_key_sees_and_reaches_its_models_only(
     start: Start, made: Callable[..., str], path: Path
 ) -> None:
-    key, free = made("limited", "--models", "OpenAI/m, echo"), made("free")
+    key, free = made("limited", "--models", "OpenAI/m, echo, tools"), made("free")
     gateway = start(AUTH_API_KEYS_FILE=str(path), MOCK_ENABLED="true")
 
     def ids(key: str) -> list[str]:
         listed = gateway.request("GET", "/v1/models", headers=bearer(key)).json()
         return [model["id"] for model in listed["data"]]
 
-    assert ids(key) == ["openai/m", "mock/echo"] == ids(free)
+    assert ids(key) == ["openai/m", "mock/echo", "mock/tools"] == ids(free)
     for model, query in (("openai/m", ""), ("m", ""), ("m", "?provider=openai"), ("mock/echo", "")):
         assert gateway.chat(body(model), query, bearer(key)).status == 200
     refused = [("openai/n", ""), ("n", "?provider=openai"), ("openai/M2", ""), ("openai/m/x", "")]

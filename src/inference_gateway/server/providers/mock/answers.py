@@ -11,12 +11,13 @@ from typing import Final, assert_never
 import msgspec
 
 from inference_gateway.server.errors import BadRequest, NotFound
+from inference_gateway.server.providers.mock import tool_script
 from inference_gateway.server.providers.mock.fault_grammar import names_faults
 from inference_gateway.server.providers.mock.reply import Call, Reply, compose, pieces, text_of, words
 from inference_gateway.server.providers.mock.wire import ChatRequest, decode
 from inference_gateway.server.providers.translators.reasoning import Format
 
-MODELS: Final[tuple[str, ...]] = ("echo",)
+MODELS: Final[tuple[str, ...]] = ("echo", tool_script.MODEL)
 
 CREATED: Final = 1_735_689_600
 """Always the same moment, 2025-01-01T00:00:00Z, in seconds."""
@@ -79,7 +80,7 @@ def check_size(reply: Reply, n: int) -> None:
 
     :raises BadRequest: it is more than the mock says.
     """
-    said = len(reply.thought) + len(reply.text) + (len(reply.call.arguments) if reply.call else 0)
+    said = len(reply.thought) + len(reply.text) + sum(len(call.arguments) for call in reply.calls)
     if n * said > _MOST_SAID:
         raise BadRequest(f"n: {n} choices of {said} characters are more than the {_MOST_SAID} that are said")
 
@@ -143,8 +144,8 @@ def _message(request: MockRequest) -> dict[str, object]:
     message: dict[str, object] = {"role": "assistant", "content": text}
     if thought:
         message["reasoning_content"] = message["reasoning"] = thought
-    if request.reply.call is not None:
-        message["tool_calls"] = [_tool_call(request, request.reply.call)]
+    if request.reply.calls:
+        message["tool_calls"] = [_tool_call(request, *each) for each in enumerate(request.reply.calls)]
     return message
 
 
@@ -162,9 +163,9 @@ def _shown(request: MockRequest) -> tuple[str, str]:
             assert_never(request.reasoning_format)
 
 
-def _tool_call(request: MockRequest, call: Call) -> dict[str, object]:
+def _tool_call(request: MockRequest, place: int, call: Call) -> dict[str, object]:
     return {
-        "id": f"call_{request.digest}",
+        "id": f"call_{request.digest}_{place}" if place else f"call_{request.digest}",
         "type": "function",
         "function": {"name": call.name, "arguments": call.arguments},
     }
@@ -177,17 +178,16 @@ def _deltas(request: MockRequest) -> Iterator[dict[str, object]]:
     require them. The role comes once: others join what they get of it.
     """
     thought, text = _shown(request)
-    call = request.reply.call
     yield {"role": "assistant", "content": ""}
     for piece in pieces(thought):
         yield {"content": "", "reasoning_content": piece}
     for piece in pieces(text):
         yield {"content": piece}
-    if call is not None:
-        opening = _tool_call(request, Call(name=call.name, arguments=""))
-        yield {"content": "", "tool_calls": [{"index": 0, **opening}]}
+    for place, call in enumerate(request.reply.calls):
+        opening = _tool_call(request, place, Call(name=call.name, arguments=""))
+        yield {"content": "", "tool_calls": [{"index": place, **opening}]}
         for piece in pieces(call.arguments):
-            part = {"index": 0, "function": {"name": "", "arguments": piece}}
+            part = {"index": place, "function": {"name": "", "arguments": piece}}
             yield {"content": "", "tool_calls": [part]}
 
 
@@ -195,8 +195,7 @@ def _usage(request: MockRequest) -> dict[str, object]:
     reply = request.reply
     reasoning = request.n * words(reply.thought)
     completion = reasoning + request.n * words(reply.text)
-    if reply.call is not None:
-        completion += request.n * (1 + words(reply.call.arguments))
+    completion += request.n * sum(1 + words(call.arguments) for call in reply.calls)
     usage: dict[str, object] = {
         "prompt_tokens": request.prompt_tokens,
         "completion_tokens": completion,

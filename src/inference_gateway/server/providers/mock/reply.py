@@ -9,6 +9,7 @@ from typing import Final, Literal, cast
 import msgspec
 
 from inference_gateway.server.errors import BadRequest
+from inference_gateway.server.providers.mock import tool_script
 from inference_gateway.server.providers.mock.schema_document import JSON, Schema
 from inference_gateway.server.providers.mock.schema_instance import instance
 from inference_gateway.server.providers.mock.wire import ChatRequest, Message, NamedTool, Part, ResponseFormat
@@ -33,6 +34,13 @@ class Reply(msgspec.Struct, frozen=True):
     call: Call | None
     finish_reason: Literal["stop", "length", "tool_calls", "content_filter"] | None
     """None where nothing is said of why it ends."""
+    further_calls: tuple[Call, ...] = ()
+    """Calls beside the first."""
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Every call."""
+        return (self.call, *self.further_calls) if self.call is not None else ()
 
 
 def pieces(text: str) -> list[str]:
@@ -63,6 +71,8 @@ def compose(request: ChatRequest) -> Reply:
 
     :raises BadRequest: a schema in the request cannot be met; the text names the field and the keyword.
     """
+    if request.model == tool_script.MODEL:
+        return _scripted(request)
     if request.tools and request.tool_choice != "none" and request.messages[-1].role != "tool":
         call = _call(request)
         thought = _thought(request, f"I will call the tool {call.name}.")
@@ -72,6 +82,16 @@ def compose(request: ChatRequest) -> Reply:
     return _limited(
         _thought(request, "I will repeat what I was told."), _stopped(text, request.stop), request
     )
+
+
+def _scripted(request: ChatRequest) -> Reply:
+    turn = tool_script.turn_of(request)
+    if isinstance(turn, str):
+        return _limited("", turn, request)
+    if not turn:
+        return _limited("", "", request)
+    first, *further = [Call(name=each.name, arguments=_written(each.arguments)) for each in turn]
+    return Reply(thought="", text="", call=first, finish_reason="tool_calls", further_calls=tuple(further))
 
 
 def _call(request: ChatRequest) -> Call:
@@ -91,7 +111,7 @@ def _instance(schema: dict[str, object] | bool | None, field: str) -> JSON:
     return instance({} if schema in (None, True) else cast(Schema, schema), field=field)
 
 
-def _written(value: JSON) -> str:
+def _written(value: object) -> str:
     """Write JSON on one line with spaces, so that a stream of it has more than one piece."""
     return msgspec.json.format(msgspec.json.encode(value), indent=0).decode()
 
