@@ -387,3 +387,17 @@ def test_thoughts_under_two_names_count_once(pieces: list[Json]) -> None:
 def test_an_accumulated_message_can_be_sent_back() -> None:
     message = accumulated(delta("stop", content="x")).completion().choices[0].message
     assert message.model_dump(exclude_unset=True) == {"role": "assistant", "content": "x"}
+
+
+def test_what_provider_and_gateway_attach_to_a_call_is_kept_side_by_side() -> None:
+    whole = CompletionAccumulator()
+    for extra in ({"google": {"thought_signature": "s"}}, {"gateway": {"result": "noon"}}):
+        piece = {"index": 0, "id": "1", "function": {"name": "", "arguments": ""}, "extra_content": extra}
+        choice = {"index": 0, "delta": {"tool_calls": [piece]}, "finish_reason": None}
+        whole.add(CreateChatCompletionStreamResponse.model_validate({"id": "c", "choices": [choice]}))
+    [call] = whole.completion().choices[0].message.tool_calls or []
+    assert call.extra_content is not None
+    assert call.extra_content.model_dump(exclude_unset=True) == {
+        "google": {"thought_signature": "s"},
+        "gateway": {"result": "noon"},
+    }

@@ -149,11 +149,15 @@ class _Call:
         self._arguments = _Text()
         self._fields: dict[str, object] = {}
         self._function: dict[str, object] = {}
+        self._extra: dict[str, object] = {}
 
     def add(self, piece: ChatCompletionMessageToolCallChunk) -> None:
         self.id = piece.id or self.id
-        for name, value in _given(piece, but={"index", "id", "function"}).items():
+        for name, value in _given(piece, but={"index", "id", "function", "extra_content"}).items():
             _keep(self._fields, name, value)
+        if piece.extra_content is not None:
+            # What the provider attaches and what the gateway does come in pieces of their own.
+            self._extra |= _given(piece.extra_content, but=set())
         if piece.function is None:
             return
         # A provider that repeats the name says the whole of it again.
@@ -166,6 +170,8 @@ class _Call:
     def assembled(self, fallback_id: str) -> ChatCompletionMessageToolCall:
         fields = dict(self._fields)
         fields["type"] = fields.get("type") or "function"
+        if self._extra:
+            fields["extra_content"] = self._extra
         if fields["type"] == "function" or self._name:
             fields["function"] = {
                 **self._function,

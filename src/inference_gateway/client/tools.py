@@ -399,7 +399,7 @@ class ToolRun:
 
     def _unanswered(self, choice: ChatCompletionChoice) -> list[Call]:
         """Return the calls that wait for a result, without those that the gateway answered itself."""
-        calls = choice.message.tool_calls or []
+        calls = [call for call in choice.message.tool_calls or [] if not _carries_result(call)]
         if choice.finish_reason == "tool_calls":
             return calls
         return [
@@ -485,13 +485,22 @@ def _forces_a_call(tool_choice: object) -> bool:
 
 
 def _with_calls(message: ResponseMessage, calls: list[Call]) -> ResponseMessage:
-    """Leave out calls that have their result already: a provider refuses a call without one."""
+    """Leave out calls that nobody will answer: a provider refuses a call without a result.
+
+    Those that carry their result stay: the gateway makes a tool's message of it.
+    """
+    calls = [call for call in message.tool_calls or [] if call in calls or _carries_result(call)]
     if len(calls) == len(message.tool_calls or []):
         return message
     kept = message.model_copy(update={"tool_calls": calls or None})
     if not calls:
         kept.model_fields_set.discard("tool_calls")
     return kept
+
+
+def _carries_result(call: Call) -> bool:
+    """Tell whether the gateway ran a call, and says on it what came of that."""
+    return call.extra_content is not None and "gateway" in (call.extra_content.model_extra or {})
 
 
 def _result_of(value: object) -> ToolResult:
