@@ -104,8 +104,7 @@ class Dialogue:
         self.own = own
         self.turns = 1
         self._changes = dict(request.changes)
-        said = self._changes.get("messages") or bytes(request.document.values["messages"])
-        self._messages = [said.strip()[:-1].rstrip()]
+        self._messages: list[bytes] = []
 
     def wants_usage(self) -> bool:
         """Tell whether the usage of a stream is asked for; what a later stage asks for is its own affair."""
@@ -126,6 +125,9 @@ class Dialogue:
         self._room -= sum(map(len, messages))
         if self._room < 0:
             raise UpstreamError("what the tools returned is more than is taken here")
+        if not self._messages:
+            said = self._changes.get("messages") or bytes(self.request.document.values["messages"])
+            self._messages.append(said.strip()[:-1].rstrip())
         self._messages += messages
 
     def following(self) -> InferenceRequest:
@@ -178,8 +180,6 @@ def settled(messages: bytes, ours: Callable[[str], bool]) -> bytes | None:
     A result that rides on its call becomes a tool's message. A call of ours without a result, as a stream
     shows it, is dropped, and so is every other one beside it that nobody answered.
     """
-    if b'"tool_calls"' not in messages:
-        return None
     try:
         conversation = decode_many(messages)
         settler = _Settler(conversation, ours)

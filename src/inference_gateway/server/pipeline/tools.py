@@ -54,10 +54,8 @@ class ToolLoop:
     def __call__(self, request: InferenceRequest, call_next: Handler) -> Awaitable[Response]:
         """Let the request on with our tools beside its own; one that wants none of them, as it is."""
         own = own_tools(request)
-        messages = bytes(request.document.values.get("messages", b""))
-        echoed = settled(messages, lambda name: name not in own and self._runner.runs(name))
-        if echoed is not None:
-            request.changes["messages"] = echoed
+        if b'"tool_calls"' in request.document.body:
+            self._settle(request, own)
         tools = self._runner.definitions()
         if not tools or request.wishes.bypasses_tools or _wants_several(request):
             return call_next(request)
@@ -66,6 +64,12 @@ class ToolLoop:
             bytes(values["tools"]) if "tools" in values else None, tools, own
         )
         return self._answered(Dialogue(request, own, limit=self._bounds.size), call_next)
+
+    def _settle(self, request: InferenceRequest, own: frozenset[str]) -> None:
+        messages = bytes(request.document.values["messages"])
+        echoed = settled(messages, lambda name: name not in own and self._runner.runs(name))
+        if echoed is not None:
+            request.changes["messages"] = echoed
 
     async def _answered(self, dialogue: Dialogue, call_next: Handler) -> Response:
         response = await call_next(dialogue.request)
