@@ -122,12 +122,13 @@ class ToolStream:
                     self._take_in(event)
 
     def _take_in(self, event: bytes) -> None:
-        chunk = _read_chunk(event)
-        if chunk is None:
-            return
-        self._note(chunk)
-        for choice in _choices(chunk):
-            self._hear(_delta(choice))
+        try:
+            chunk = decode_members(event[6:])
+            self._note(chunk)
+            for choice in _choices(chunk):
+                self._hear(_delta(choice))
+        except codec.UNREADABLE:
+            return  # of a shape that says nothing
 
     def _hear(self, delta: Members) -> None:
         """Take in what a delta says. That it is too much matters only if the model has to be told of it."""
@@ -149,8 +150,14 @@ class ToolStream:
         """Take an event that may have to be written anew."""
         if event == DONE[:-2]:
             return event + b"\n\n" if self._plain else b""
-        chunk = _read_chunk(event)
-        if chunk is None:
+        try:
+            return self._chunk_of(event)
+        except codec.UNREADABLE:
+            return event + b"\n\n"  # of a shape that passes as it is
+
+    def _chunk_of(self, event: bytes) -> bytes:
+        chunk = decode_members(event[6:])
+        if chunk.get("error", NULL) != NULL:
             return event + b"\n\n"
         choices = _choices(chunk)
         if self._plain and not any(_calls_something(choice) for choice in choices):
@@ -254,18 +261,6 @@ class ToolStream:
 
 def _encoded(chunk: dict[str, object]) -> bytes:
     return sse.encode(codec.encode(chunk))
-
-
-def _read_chunk(event: bytes) -> Members | None:
-    """Read an event; None where it is an error or something else that passes as it is."""
-    try:
-        chunk = decode_members(event[6:])
-        if chunk.get("error", NULL) != NULL:
-            return None
-        _choices(chunk)
-    except codec.UNREADABLE:
-        return None
-    return chunk
 
 
 def _choices(chunk: Members) -> list[Members]:
