@@ -67,6 +67,17 @@ class Operation(msgspec.Struct, frozen=True):
     """Whether a provider's own error can be the answer."""
 
 
+SWITCHES: Mapping[str, tuple[str, str]] = {
+    "MCPBypass": ("X-MCP-Bypass", "Offer none of the gateway's tools; the operator may forbid it."),
+    "DirectProvider": (
+        "X-Direct-Provider",
+        "Pass by every stage that would change the request; the operator may forbid it.",
+    ),
+    "StreamToolCalls": ("X-MCP-Stream-Tool-Calls", "Whether a stream shows the calls that the gateway runs."),
+}
+"""Request headers that are on or off."""
+
+
 # ---- what is said about operations -------------------------------------------------------------------
 
 ANY = (
@@ -117,7 +128,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "does not name are passed on, in both directions.",
         "ChatCompletion",
         (*ANY, errors.Forbidden, *BODY, *UPSTREAM),
-        parameters=("Provider", "GatewayTimeout"),
+        parameters=("Provider", "GatewayTimeout", *SWITCHES),
         body="ChatCompletion",
         relays=True,
     ),
@@ -339,9 +350,17 @@ def _answers() -> Json:
     }
 
 
+def _switches() -> Json:
+    return {
+        name: {"name": header, "in": "header", "description": text, "schema": {"type": "boolean"}}
+        for name, (header, text) in SWITCHES.items()
+    }
+
+
 def _parameters() -> Json:
     open_provider: Json = {"anyOf": [_ref("schemas", "Provider"), {"type": "string"}]}
     return {
+        **_switches(),
         "Provider": {
             "name": "provider",
             "in": "query",

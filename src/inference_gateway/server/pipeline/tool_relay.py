@@ -96,12 +96,10 @@ class ToolRelay:
             self._sink.write(events)
 
     def _end(self, last: bytes) -> None:
-        sink, self._sink = self._sink, None
-        if sink is None:
-            return
-        if last:
-            sink.write(last)
-        sink.finish()
+        self._show(last)
+        sink, self._sink = self._sink, None  # a client may go away while it is written to
+        if sink is not None:
+            sink.finish()
 
     def _give_up(self, error: GatewayError) -> None:
         if self._source is not None:
