@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TypeGuard
+from typing import TypedDict, TypeGuard
 
 import httpx2
 
@@ -58,7 +58,7 @@ class HttpxTransport:
             raise client_closed()
         with _translated():
             request = _request(self.client, call, headers, owned=self._owned)
-            return HttpxReply(self.client.send(request, stream=True, follow_redirects=True))
+            return HttpxReply(self.client.send(request, stream=True, **_sending(call)))
 
     def close(self) -> None:
         """Close the client, if it is not somebody else's."""
@@ -112,7 +112,7 @@ class AsyncHttpxTransport:
             raise client_closed()
         with _translated():
             request = _request(self.client, call, headers, owned=self._owned)
-            return AsyncHttpxReply(await self.client.send(request, stream=True, follow_redirects=True))
+            return AsyncHttpxReply(await self.client.send(request, stream=True, **_sending(call)))
 
     async def close(self) -> None:
         """Close the client, if it is not somebody else's."""
@@ -159,17 +159,31 @@ def _request(
     client: httpx2.Client | httpx2.AsyncClient, call: Call, headers: Mapping[str, str], *, owned: bool
 ) -> httpx2.Request:
     wait, connect = call.timeout.longest_wait, call.timeout.connect
+    timeout = httpx2.Timeout(connect=connect, read=wait, write=wait, pool=connect)
+    if call.foreign:
+        # Made without the client, and so without its headers, its query and its cookies.
+        extensions = {"timeout": timeout.as_dict()}
+        return httpx2.Request(
+            call.method, call.url, headers=_encoded(headers), content=call.content, extensions=extensions
+        )
     request = client.build_request(
-        call.method,
-        call.url,
-        headers=_encoded(headers),
-        content=call.content,
-        timeout=httpx2.Timeout(connect=connect, read=wait, write=wait, pool=connect),
+        call.method, call.url, headers=_encoded(headers), content=call.content, timeout=timeout
     )
     if owned and not any(name.lower() == "authorization" for name in headers):
         # The client shows its maker's token; one derived from it may have another, or none.
         request.headers.pop("authorization", None)
     return request
+
+
+class _Sending(TypedDict, total=False):
+    follow_redirects: bool
+    auth: None
+
+
+def _sending(call: Call) -> _Sending:
+    if call.foreign:
+        return _Sending(follow_redirects=call.follows_redirects, auth=None)
+    return _Sending(follow_redirects=call.follows_redirects)
 
 
 def _wait_at_most(response: httpx2.Response, seconds: float | None) -> None:

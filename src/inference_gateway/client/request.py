@@ -39,6 +39,8 @@ class Call:
     """One logical call, ready to be sent as often as it takes.
 
     :ivar signs: whether every attempt gets the client's token; not if the caller's headers have their own.
+    :ivar foreign: whether it goes elsewhere than to the gateway: nothing that the HTTP library's client
+        holds for the gateway may go along.
     """
 
     method: str
@@ -49,6 +51,8 @@ class Call:
     retry: RetryConfig
     content: bytes | None = None
     stream: bool = False
+    follows_redirects: bool = True
+    foreign: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,21 +59,32 @@ class RequestsTransport:
             # The session shows its maker's token; a client derived from it may have another, or none.
             sent["Authorization"] = None
         try:
-            response = self.session.request(
-                call.method,
-                call.url,
-                headers=sent,
-                data=call.content,
-                timeout=(call.timeout.connect, call.timeout.longest_wait),
-                stream=True,
-                # Without any, a password from ~/.netrc would take the place of the token.
-                auth=None if self.session.auth else _as_it_is,
-            )
+            response = self._send_bare(call, headers) if call.foreign else self._send(call, sent)
         except exceptions.Timeout as error:
             raise InferenceGatewayTimeoutError(f"Request failed: timed out: {error}") from error
         except _LOST as error:
             raise InferenceGatewayConnectionError(f"Request failed: {_reason(error)}") from error
         return RequestsReply(response)
+
+    def _send(self, call: Call, headers: Mapping[str, str | None]) -> requests.Response:
+        return self.session.request(
+            call.method,
+            call.url,
+            headers=headers,
+            data=call.content,
+            timeout=(call.timeout.connect, call.timeout.longest_wait),
+            stream=True,
+            allow_redirects=call.follows_redirects,
+            # Without any, a password from ~/.netrc would take the place of the token.
+            auth=None if self.session.auth else _as_it_is,
+        )
+
+    def _send_bare(self, call: Call, headers: Mapping[str, str]) -> requests.Response:
+        """Send with nothing of the session's but its connections, proxies and trust."""
+        request = requests.Request(call.method, call.url, headers=headers, data=call.content).prepare()
+        settings = self.session.merge_environment_settings(call.url, {}, True, None, None)
+        wait = (call.timeout.connect, call.timeout.longest_wait)
+        return self.session.send(request, timeout=wait, allow_redirects=call.follows_redirects, **settings)
 
     def close(self) -> None:
         """Close the session, if it is not somebody else's."""
