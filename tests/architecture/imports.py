@@ -81,6 +81,7 @@ SDK_DEPENDENCIES = frozenset(
 # Files that may import inside a function, each with its reason.
 LATE_IMPORTS = {
     "__init__.py": "the public names are imported on first use",
+    "client/agents.py": "programs that speak to no agent do not wait for what speaks to them",
     "client/transport.py": "imports the HTTP library that carries the calls, and not the other one",
     "server/oidc/__init__.py": "imports what checks signatures where there is an issuer to check for",
     "server/api/tool_servers.py": "imports the MCP package only where the feature is on",

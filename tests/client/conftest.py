@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from facade import Clients
 
+from fakes.agents import Agents
 from fakes.gateway import FakeGateway
 from fakes.provider import FakeProvider
 
@@ -22,6 +23,14 @@ def make_client(request: pytest.FixtureRequest) -> Iterator[Clients]:
 def client(make_client: Clients, provider: FakeProvider) -> Any:
     """A client that speaks to `provider` directly."""
     return make_client(provider.url)
+
+
+@pytest.fixture(scope="session")
+def agents() -> Iterator[Agents]:
+    """Agents of both dialects, for every test."""
+    running = Agents()
+    yield running
+    running.close()
 
 
 @pytest.fixture

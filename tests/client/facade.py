@@ -9,6 +9,9 @@ from typing import Any
 from fakes.loops import PATIENCE
 from inference_gateway import AsyncInferenceGatewayClient, InferenceGatewayClient
 
+_ASYNC_PARTS = {"AsyncRawResponses", "AsyncA2AClient", "AsyncA2AAgent"}
+"""Parts of a client whose own methods are to be awaited."""
+
 
 class Blocking:
     """Anything async, with its coroutines run to their end and its async iterators iterated."""
@@ -27,7 +30,7 @@ class Blocking:
             return self._settled(self._loop.run_until_complete(_awaited(value)))
         if hasattr(value, "__anext__") or isinstance(value, AsyncInferenceGatewayClient):
             return Blocking(value, self._loop)
-        return Blocking(value, self._loop) if type(value).__name__ == "AsyncRawResponses" else value
+        return Blocking(value, self._loop) if type(value).__name__ in _ASYNC_PARTS else value
 
     def __iter__(self) -> Iterator[Any]:
         iterator = aiter(self.wrapped)

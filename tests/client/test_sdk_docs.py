@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from fakes.agents import Agents
 from fakes.gateway import FakeGateway
 from fakes.provider import Call, FakeProvider
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTED = "http://localhost:8080"
+DOCUMENTED_AGENT = "http://localhost:9100"
 PAGE = (ROOT / "docs" / "sdk.md").read_text()
 BLOCKS = [
     (PAGE[: found.start()].count("\n") + 2, found[1])
@@ -45,8 +47,11 @@ def gateway(
 
 
 @pytest.mark.parametrize(("line", "text"), BLOCKS, ids=[f"sdk.md:{line}" for line, _ in BLOCKS])
-def test_a_block_of_the_document_runs_as_it_stands(gateway: FakeGateway, line: int, text: str) -> None:
-    placed = "\n" * (line - 1) + text.replace(DOCUMENTED, gateway.url)
+def test_a_block_of_the_document_runs_as_it_stands(
+    gateway: FakeGateway, agents: Agents, line: int, text: str
+) -> None:
+    here = text.replace(DOCUMENTED, gateway.url).replace(DOCUMENTED_AGENT, f"{agents.url}/new")
+    placed = "\n" * (line - 1) + here
     code = compile(placed, "docs/sdk.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     names: dict[str, Any] = {}
     waiting = eval(code, names)

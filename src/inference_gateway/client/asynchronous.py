@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from pydantic import BaseModel
 
+from inference_gateway.client.agents import async_agents
 from inference_gateway.client.base import BaseClient, chat_fields, client_options
 from inference_gateway.client.byte_stream import AsyncByteStream
 from inference_gateway.client.callback_stream import aplay, with_usage
@@ -50,6 +51,8 @@ from inference_gateway.types import (
 
 if TYPE_CHECKING:
     import httpx2
+
+    from inference_gateway.client.a2a_async import AsyncA2AClient
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -115,6 +118,11 @@ class AsyncInferenceGatewayClient(BaseClient):
     def with_raw_response(self) -> "AsyncRawResponses":
         """The same methods, returning headers, status and request id beside the result."""
         return AsyncRawResponses(self)
+
+    @property
+    def a2a(self) -> "AsyncA2AClient":
+        """Agents that speak the Agent2Agent protocol, behind the gateway or by their URL."""
+        return async_agents(self._exchange, self._options)
 
     async def close(self) -> None:
         """Close the connections, unless they are another client's or yours."""

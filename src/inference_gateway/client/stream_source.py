@@ -70,7 +70,7 @@ class Source(Generic[R]):
             yield
         except InferenceGatewayError as error:
             # What breaks once the stream was closed elsewhere breaks because of that.
-            self.failure = self.failure or _as_of_a_stream(error)
+            self.failure = self.failure or as_of_a_stream(error)
             raise self.failure from self.failure.__cause__ or error.__cause__
 
 
@@ -174,7 +174,8 @@ class AsyncSource(Source[AsyncReply]):
             await self.reply.close()
 
 
-def _as_of_a_stream(error: InferenceGatewayError) -> InferenceGatewayError:
+def as_of_a_stream(error: InferenceGatewayError) -> InferenceGatewayError:
+    """Say of a connection that was lost in a stream that the stream is not whole."""
     if type(error) is not InferenceGatewayConnectionError:
         return error
     incomplete = IncompleteStreamError(str(error))

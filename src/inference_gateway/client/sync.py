@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from pydantic import BaseModel
 
+from inference_gateway.client.agents import agents
 from inference_gateway.client.base import BaseClient, chat_fields, client_options
 from inference_gateway.client.byte_stream import ByteStream
 from inference_gateway.client.callback_stream import play, with_usage
@@ -51,6 +52,8 @@ from inference_gateway.types import (
 if TYPE_CHECKING:
     import httpx2
     import requests
+
+    from inference_gateway.client.a2a import A2AClient
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -143,6 +146,11 @@ class InferenceGatewayClient(BaseClient):
     def with_raw_response(self) -> "RawResponses":
         """The same methods, returning headers, status and request id beside the result."""
         return RawResponses(self)
+
+    @property
+    def a2a(self) -> "A2AClient":
+        """Agents that speak the Agent2Agent protocol, behind the gateway or by their URL."""
+        return agents(self._exchange, self._options)
 
     def close(self) -> None:
         """Close the connections, unless they are another client's or yours."""
