@@ -59,6 +59,51 @@ def test_other_writings_leave_as_the_one_that_clients_know_however_they_are_cut(
     assert stream.outcome is Outcome.COMPLETE
 
 
+FINISHED = chunk({"content": "a"}) + chunk({}, "stop")
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (b'{"error":{"message":"full"},"choices":"none"}', b'{"error":{"message":"full"},"choices":"none"}'),
+        (b'{"error":"full","choices":[{"index":[]}]}', b'{"error":"full","choices":[{"index":[]}]}'),
+        (b'[{"error":{"code":429}}]', b'{"error":{"code":429}}'),
+        (b'{"error":""}', b'{"error":{"error":""}}'),
+        (b'[{"error":1},{"error":2}]', b'{"error":[{"error":1},{"error":2}]}'),
+    ],
+)
+def test_an_error_counts_in_whatever_shape_it_comes(event: bytes, told: bytes) -> None:
+    sent, stream = read(FINISHED + b"data: " + event + b"\n\n" + DONE)
+    assert sent == FINISHED + b"data: " + told + b"\n\n"
+    assert stream.outcome is Outcome.PROVIDER_ERROR
+    assert stream.problem == ""
+
+
+def test_an_answer_that_the_provider_calls_failed_is_not_whole() -> None:
+    begun = chunk({"content": "a"})
+    sent, stream = read(begun + chunk({}, "error") + DONE)
+    assert sent == begun
+    assert stream.outcome is Outcome.PROVIDER_ERROR
+    assert stream.problem == "the provider ended its answer with an error"
+
+
+@pytest.mark.parametrize("index", [b'"0"', b"0.0", b"[0]"])
+def test_a_choice_is_known_by_an_index_of_any_type(index: bytes) -> None:
+    odd = FINISHED.replace(b'"index": 0', b'"index": ' + index)
+    assert odd != FINISHED
+    sent, stream = read(odd + DONE)
+    assert (sent, stream.outcome) == (odd + DONE, Outcome.COMPLETE)
+    only_begun = odd.partition(b"\n\n")[0] + b"\n\n"
+    assert read(only_begun + DONE)[1].outcome is Outcome.CUT
+
+
+def test_a_choice_that_begins_in_an_odd_event_has_to_end() -> None:
+    begun = b'data: {"choices":[{"index":1,"delta":{"content":"\\ud83d"}}],"usage":[]}\n\n'
+    odd = begun.replace(b'"index":1', b'"index":"1"')
+    for event in (begun, odd):
+        assert read(FINISHED + event + DONE)[1].outcome is Outcome.CUT
+
+
 def test_a_stream_that_breaks_off_anywhere_passes_whole_events_and_is_called_cut() -> None:
     for offset in range(len(WHOLE)):
         stream = ChatStream()

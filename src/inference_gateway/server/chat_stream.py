@@ -4,6 +4,8 @@ No I/O. Only whole events pass, only events that are JSON, and `[DONE]` only beh
 of every choice why it ended. A stream that ends otherwise never looks as if it had ended well.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
 from inference_gateway import sse
@@ -14,6 +16,9 @@ from inference_gateway.server.outcome import Outcome
 DONE = b"data: [DONE]\n\n"
 _DONE_DATA = b"[DONE]"
 _SPACE = 0x20
+_FAILED = "error"
+"""A `finish_reason` that says that there is no answer."""
+_Index = int | float | str | None
 _LARGEST_EVENT = 16 * 1024 * 1024
 """Bytes of one event that are held while it is not whole."""
 
@@ -30,6 +35,7 @@ class _Chunk(msgspec.Struct):
 
 
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
+_decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class ChatStream:
@@ -63,8 +69,8 @@ class ChatStream:
         self.usage = b""
         self._parser = sse.Parser(_LARGEST_EVENT)
         self._inside = False
-        self._open: set[int | None] = set()
-        self._finished: set[int | None] = set()
+        self._open: set[_Index] = set()
+        self._finished: set[_Index] = set()
         self.outcome: Outcome | None = None
         self.problem = ""
 
@@ -149,10 +155,8 @@ class ChatStream:
 
     def _pass_error(self, data: bytes) -> bytes:
         """Pass an event that is an error by its name, in the one form that clients know."""
-        value = codec.decode_leniently(data)
         self._break(Outcome.PROVIDER_ERROR, "")
-        named = isinstance(value, dict) and value.get("error")
-        return sse.encode(data if named else b'{"error":' + data + b"}")
+        return _as_error(data)
 
     def _see(self, data: bytes) -> bool:
         """Look at one event; false where the stream ends with it."""
@@ -160,10 +164,7 @@ class ChatStream:
             codec.check_text(data)
             chunk = _decode_chunk(data)
         except codec.UNREADABLE:
-            if _is_json(data):
-                return True  # of a shape that says nothing about the end
-            self._stop(data)
-            return False
+            return self._see_otherwise(data)
         if chunk.error and bytes(chunk.error) != b"null":
             self._break(Outcome.PROVIDER_ERROR, "")
             return False
@@ -172,10 +173,36 @@ class ChatStream:
             self._withheld = self._keeps_usage and not chunk.choices
         for choice in chunk.choices or ():
             if choice.finish_reason:
-                self._finished.add(choice.index)
-                self._open.discard(choice.index)
+                if not self._finish(choice.index, choice.finish_reason):
+                    return False
             elif choice.index not in self._finished:
                 self._open.add(choice.index)
+        return True
+
+    def _see_otherwise(self, data: bytes) -> bool:
+        """Look at an event of another shape: what it says of an error or an end counts all the same."""
+        try:
+            value = codec.decode_leniently(data)
+        except (ValueError, RecursionError):
+            self._stop(data)
+            return False
+        if _names_error(value):
+            self._break(Outcome.PROVIDER_ERROR, "")
+            return False
+        for index, reason in _choices(value):
+            if not reason:
+                self._open |= {index} - self._finished
+            elif not self._finish(index, reason):
+                return False
+        return True
+
+    def _finish(self, index: _Index, reason: str) -> bool:
+        """Take note of why a choice ended; false where that is no end of an answer."""
+        self._finished.add(index)
+        self._open.discard(index)
+        if reason == _FAILED:
+            self._break(Outcome.PROVIDER_ERROR, "the provider ended its answer with an error")
+            return False
         return True
 
     def _released(self, event: bytes) -> bytes:
@@ -199,7 +226,7 @@ class ChatStream:
     def _last(self, data: bytes) -> bytes:
         """Write what is left to be sent of the event that ended the stream."""
         if self.outcome is Outcome.PROVIDER_ERROR and not self.problem:
-            return sse.encode(data)  # its own words
+            return _as_error(data)
         return self._closing()
 
     def _closing(self) -> bytes:
@@ -213,6 +240,32 @@ class ChatStream:
 def _is_bare(data: bytes) -> bool:
     """Tell whether there is something, with no white space around it."""
     return bool(data) and data[0] > _SPACE and data[-1] > _SPACE
+
+
+def _as_error(data: bytes) -> bytes:
+    """Write an event that tells of an error in the one form that clients know: an object with an `error`."""
+    try:
+        [data] = map(bytes, _decode_array(data))  # one error in an array, as Google sends it
+    except (ValueError, *codec.UNREADABLE):
+        pass
+    value = codec.decode_leniently(data)
+    named = isinstance(value, dict) and value.get("error")
+    return sse.encode(data if named else b'{"error":' + data + b"}")
+
+
+def _names_error(value: object) -> bool:
+    if isinstance(value, list):
+        return any(isinstance(part, dict) and _names_error(part) for part in value)
+    return isinstance(value, dict) and value.get("error") is not None
+
+
+def _choices(value: object) -> Iterator[tuple[_Index, str]]:
+    """Say of each choice in an odd chunk which one it is and why it ended, if it did."""
+    choices = value.get("choices") if isinstance(value, dict) else None
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict):
+            index, reason = choice.get("index", 0), choice.get("finish_reason")
+            yield index if isinstance(index, _Index) else None, reason if isinstance(reason, str) else ""
 
 
 def _is_json(data: bytes) -> bool:
