@@ -86,7 +86,8 @@ class Application:
 
     def _refusal(self, error: GatewayError) -> Response:
         recorder = self.gateway.recorder
-        if recorder is not None:
+        # What a provider did is counted as its own.
+        if recorder is not None and error.outcome is Outcome.REJECTED:
             recorder.refused(error.code)
         return error_response(error)
 

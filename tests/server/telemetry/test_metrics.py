@@ -272,6 +272,14 @@ def test_requests_refused_by_a_limit_are_counted_by_its_code(measured: Start) ->
     assert scrape(gateway).total("inference_gateway_refused_total", code="body_too_large") == 1
 
 
+def test_what_a_provider_did_is_not_counted_as_refused(start_gateway: Start) -> None:
+    gateway = start_gateway(TELEMETRY_ENABLED="true", TELEMETRY_METRICS_PORT="0")
+    assert gateway.chat(body("mock/lab:reset")).status == 502
+    page = scrape(gateway)
+    assert page.total("inference_gateway_upstream_errors_total", kind="502") == 1
+    assert page.total("inference_gateway_refused_total") == 0
+
+
 def test_the_metrics_port_has_one_page(measured: Start) -> None:
     gateway = measured()
     port = gateway.server.metrics_port  # type: ignore[union-attr]  # our own server here
