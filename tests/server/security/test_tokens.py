@@ -70,6 +70,7 @@ def test_without_a_list_of_algorithms_the_issuer_uses_the_one_that_all_must(
         ({"exp": None}, "lacks one of"),
         ({"exp": "soon"}, "cannot be read"),
         ({"exp": [1]}, "cannot be read"),
+        ({"exp": 10**400}, "cannot be read"),
         ({"nbf": 4_000_000_000}, "not good yet"),
         ({"iat": 4_000_000_000}, "not good yet"),
         ({"iat": "x"}, "when it was issued"),
@@ -263,6 +264,24 @@ def test_check_tries_the_issuer(issuer: FakeIssuer, tmp_path: Path, monkeypatch:
     result = CliRunner(env=environ).invoke(cli, ["check"])
     assert result.exit_code == 1
     assert "issuer of tokens: failed: the issuer calls itself" in result.output
+
+
+def test_a_key_that_may_be_new_is_not_called_unknown_while_the_issuer_is_down(
+    trusting: Start, issuer: FakeIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issuer_module, "COOL_DOWN", 0.0)
+    gateway = trusting()
+    assert ask(gateway, issuer.token()).status == 200
+    issuer.stop()
+    new = issuer.token(rsa_key("two", number=1))
+    for cool_down in (0.0, 3600.0):
+        monkeypatch.setattr(issuer_module, "COOL_DOWN", cool_down)
+        reply = ask(gateway, new)
+        assert (reply.status, bool(reply.headers["retry-after"])) == (503, True)
+    assert ask(gateway, issuer.token(sub="bob")).status == 200
+    monkeypatch.setattr(issuer_module, "COOL_DOWN", 0.0)
+    issuer.start()
+    assert "does not have" in refusal(gateway, new)
 
 
 @pytest.mark.parametrize(

@@ -71,16 +71,19 @@ class Issuer:
         if self._trying is not None or self._clock() - self._tried >= RETRY:
             await asyncio.wait([self._try()], timeout=PATIENCE)
         if not self._usable:
-            raise IdentityUnavailable(
-                "tokens cannot be checked: their issuer does not answer", retry_after=int(RETRY)
-            )
+            raise _unavailable()
 
     async def renew(self) -> bool:
-        """Fetch the keys anew because of one that is not known; return whether that was done."""
-        if self._trying is None and self._clock() - self._tried < COOL_DOWN:
-            return False
-        await asyncio.wait([self._try()], timeout=PATIENCE)
-        return True
+        """Fetch the keys anew because of one that is not known; return whether that was done.
+
+        :raises IdentityUnavailable: the issuer does not answer, so that the key may be a new one.
+        """
+        due = self._trying is not None or self._clock() - self._tried >= COOL_DOWN
+        if due:
+            await asyncio.wait([self._try()], timeout=PATIENCE)
+        if self._trouble or (due and self._trying is not None):
+            raise _unavailable()
+        return due
 
     async def _watch(self) -> None:
         while True:
@@ -118,6 +121,12 @@ class Issuer:
         if not self.keys or self.trouble:
             logger.info("%d keys of the issuer %s are known", len(keys), self._name)
         self.keys, self.algorithms, self.trouble = keys, algorithms, ""
+
+
+def _unavailable() -> IdentityUnavailable:
+    return IdentityUnavailable(
+        "tokens cannot be checked: their issuer does not answer", retry_after=int(RETRY)
+    )
 
 
 def _nothing() -> None:

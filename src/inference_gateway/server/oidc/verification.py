@@ -95,19 +95,22 @@ def verify(token: bytes, header: Header, keys: Sequence[Key], policy: Policy) ->
     :raises Unauthorized: it is not genuine, not meant for us, or not good now.
     :raises InsufficientScope: it does not grant what it must.
     """
-    claims = _claims(token, header, keys, policy)
+    claims, expires = _claims(token, header, keys, policy)
     subject, name = claims["sub"], _name(claims)
     if not subject or len(subject) > _LONGEST_NAME or not subject.isprintable():
         raise Unauthorized("the token names nobody")
     policy.check_grants(claims)
     principal = Principal(kind="oidc", subject=subject, name=name or subject, claims=claims)
-    return Verified(principal, float(claims["exp"]) + policy.leeway)
+    return Verified(principal, expires + policy.leeway)
 
 
-def _claims(token: bytes, header: Header, keys: Sequence[Key], policy: Policy) -> dict[str, Any]:
+def _claims(
+    token: bytes, header: Header, keys: Sequence[Key], policy: Policy
+) -> tuple[dict[str, Any], float]:
+    """Return what a genuine token says, and when it expires in Unix seconds."""
     for key in keys:
         try:
-            return jwt.decode(
+            claims: dict[str, Any] = jwt.decode(
                 token,
                 key.public.key,
                 algorithms=[header.alg],
@@ -116,6 +119,8 @@ def _claims(token: bytes, header: Header, keys: Sequence[Key], policy: Policy) -
                 leeway=policy.leeway,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
+            # A time may be written as text, or be too large for a clock.
+            return claims, float(claims["exp"])
         except jwt.InvalidSignatureError:
             continue
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
