@@ -289,6 +289,12 @@ def test_a_file_that_is_none_is_refused_with_the_reason(path: Path, content: str
         read(path)
 
 
+def test_a_pipe_is_no_file_of_keys_and_is_not_waited_for(path: Path) -> None:
+    os.mkfifo(path, 0o600)
+    with pytest.raises(UnusableKeys, match="is not a file"):
+        read(path)
+
+
 def test_a_file_that_breaks_leaves_the_known_keys_and_is_logged_once(
     made: Callable[..., str], path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

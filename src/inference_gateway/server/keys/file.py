@@ -40,7 +40,7 @@ def read(path: Path) -> KeyList:
     :raises UnusableKeys: it cannot be read, is none, or others could read or change it.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
             _check_mode(path, os.fstat(file.fileno()).st_mode)
             content = file.read(LIMIT + 1)
     except OSError as error:
@@ -51,6 +51,11 @@ def read(path: Path) -> KeyList:
         return _decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnusableKeys(f"{str(path)!r} is not a file of API keys: {error}") from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # A pipe would wait for somebody to write to it: opened, it is seen to be no file.
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _check_mode(path: Path, mode: int) -> None:
