@@ -42,6 +42,13 @@ DEFAULT: Final = "default"
 """Source of a setting that no source names."""
 
 _UNSET: Final = object()
+_TERMS: Final = (
+    "AUTH_OIDC_CLIENT_ID",
+    "AUTH_OIDC_AUDIENCES",
+    "AUTH_REQUIRED_SCOPES",
+    "AUTH_REQUIRED_CLAIMS",
+)
+"""What tokens are held to: given without an issuer, a name was misspelt or forgotten."""
 _WAYS_IN: Final = ("AUTH_OIDC_ISSUER", "AUTH_API_KEYS", "AUTH_API_KEYS_FILE")
 
 
@@ -182,6 +189,13 @@ def _check_tls(sources: Mapping[str, str], report: Report) -> None:
 
 def _check_auth(auth: AuthSettings, sources: Mapping[str, str], report: Report) -> None:
     """Report what would let nobody in, or somebody whom nobody meant."""
+    if auth.enabled is not False and sources["AUTH_OIDC_ISSUER"] == DEFAULT:
+        for name in _TERMS:
+            if sources[name] != DEFAULT:
+                report.problem(
+                    sources[name],
+                    f"{name}: no token is checked without AUTH_OIDC_ISSUER; give it, or leave this out",
+                )
     if not auth.active:
         return
     # A source that was refused has been reported already, and its setting is as if it were not there.
