@@ -116,7 +116,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: Annotated[
         tuple[str, ...],
         Meta(
-            description="Comma list of web origins whose pages may call the gateway, or `*` for all.",
+            description="Comma list of origins whose pages may call the gateway, such as "
+            "https://app.example.com or chrome-extension://abc, or `*` for all.",
             extra={"kind": "origins"},
         ),
     ] = ()

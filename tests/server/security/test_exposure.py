@@ -92,6 +92,13 @@ def test_a_reload_that_would_let_everybody_in_is_refused(tmp_path: Path) -> None
         ({"AUTH_API_KEYS": f"{KEY},{KEY}"}, "given twice"),
         ({"AUTH_API_KEYS": "a key with white space"}, "white space"),
         ({"AUTH_OIDC_ISSUER": "https://issuer.test"}, "needs AUTH_OIDC_CLIENT_ID or AUTH_OIDC_AUDIENCES"),
+        (
+            {"AUTH_REQUIRED_SCOPES": "llm"},
+            "AUTH_REQUIRED_SCOPES: no token is checked without AUTH_OIDC_ISSUER",
+        ),
+        ({"AUTH_REQUIRED_CLAIMS": "a=b", "AUTH_API_KEYS": KEY}, "AUTH_REQUIRED_CLAIMS: no token is checked"),
+        ({"AUTH_OIDC_CLIENT_ID": "c"}, "AUTH_OIDC_CLIENT_ID: no token is checked"),
+        ({"AUTH_OIDC_AUDIENCES": "c"}, "AUTH_OIDC_AUDIENCES: no token is checked"),
         ({"AUTH_REQUIRED_CLAIMS": "=x"}, "names no claim"),
         ({"AUTH_REQUIRED_SCOPES": 'a"b'}, "is not a scope"),
         ({"AUTH_OIDC_LEEWAY": "6m"}, "AUTH_OIDC_LEEWAY"),
@@ -113,6 +120,7 @@ def test_authentication_is_on_where_there_is_a_way_in_unless_it_is_switched_off(
     assert is_active(**issuer)
     assert is_active(AUTH_API_KEYS_FILE="keys.json")
     assert not is_active(**issuer, AUTH_ENABLED="false")
+    assert not is_active(AUTH_OIDC_CLIENT_ID="c", AUTH_ENABLED="false")
     assert not Settings().auth.active
 
 
@@ -171,6 +179,23 @@ def test_programs_and_allowed_pages_may(start_gateway: Start, provider: FakeProv
     assert gateway.request("GET", "/v1/models", headers={"Origin": "https://evil.test"}).status == 200
     everyone = start_gateway(OPENAI_API_KEY="k", OPENAI_API_URL=provider.url, SERVER_CORS_ORIGINS="*")
     assert everyone.chat(body(), headers={"Origin": "https://any.test"}).status == 200
+
+
+@pytest.mark.parametrize("origin", ["chrome-extension://abc", "vscode-webview://1X-y", "app://obsidian.md"])
+def test_pages_of_extensions_and_desktop_programs_may_be_allowed(
+    start_gateway: Start, provider: FakeProvider, origin: str
+) -> None:
+    gateway = start_gateway(
+        OPENAI_API_KEY="k", OPENAI_API_URL=provider.url, SERVER_CORS_ORIGINS=f"{origin},https://app.test"
+    )
+    reply = gateway.chat(body(), headers={"Origin": origin})
+    assert (reply.status, reply.headers["access-control-allow-origin"]) == (200, origin)
+    assert gateway.chat(body(), headers={"Origin": f"{origin}x"}).status == 403
+
+
+@pytest.mark.parametrize("origin", ["htps://app.test", "null", "file://", "app://", "app://a/b", "app://a b"])
+def test_what_is_no_origin_is_refused(origin: str) -> None:
+    assert "SERVER_CORS_ORIGINS" in problems(SERVER_CORS_ORIGINS=origin)
 
 
 def test_a_page_of_the_gateway_itself_may_and_host_says_nothing(

@@ -10,6 +10,11 @@ _NETLOC: Final = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?)(?::(?P<port>[0-9]{1,5}))?"
 )
 _USERINFO: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})+")
+_APPLICATION_ORIGIN: Final = re.compile(
+    r"(?:app|capacitor|chrome-extension|ionic|moz-extension|safari-web-extension|tauri|vscode-webview)"
+    r"://[A-Za-z0-9._-]+"
+)
+"""Pages of browser extensions and desktop programs; a list, so that a misspelt https is found."""
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -79,10 +84,12 @@ def is_loopback(host: str) -> bool:
 
 
 def origin(text: str) -> str:
-    """Check a web origin and write it as browsers do: lower case, no default port.
+    """Check a web origin and write it as browsers do: lower case, no default port; a program's as it is.
 
     :raises Refused: it is not scheme://host[:port].
     """
+    if _APPLICATION_ORIGIN.fullmatch(text):
+        return text
     parts = _split(text)
     if parts.path:
         raise Refused(
