@@ -81,7 +81,7 @@ class Issuer:
         due = self._trying is not None or self._clock() - self._tried >= COOL_DOWN
         if due:
             await asyncio.wait([self._try()], timeout=PATIENCE)
-        if self._trouble or (due and self._trying is not None):
+        if self.trouble or (due and self._trying is not None):
             raise _unavailable()
         return due
 
