@@ -216,6 +216,12 @@ def test_fields_of_a_provider_cannot_set_cookies_or_speak_for_the_gateway(
 ) -> None:
     given = [
         ("set-cookie", "evil=1"),
+        ("www-authenticate", 'Basic realm="evil"'),
+        ("authorization", "evil"),
+        ("clear-site-data", '"evil"'),
+        ("report-to", "evil"),
+        ("service-worker-allowed", "/evil"),
+        ("refresh", "0; url=https://evil.test"),
         ("access-control-allow-origin", "*"),
         ("strict-transport-security", "max-age=1"),
         ("connection", "x-evil"),

@@ -50,14 +50,25 @@ _RATE_LIMITS = frozenset({b"retry-after", b"retry-after-ms", b"x-should-retry"})
 _REQUEST_IDS = frozenset({b"x-request-id", b"request-id"})
 # Their first letters, which settle most fields.
 _RETURNED = frozenset(name[:1] for name in (*_RATE_LIMIT_PREFIXES, *_RATE_LIMITS, *_REQUEST_IDS))
-# The gateway's own, or of use to the provider's origin only.
+# The gateway's own, or of use to the provider's origin only: a browser would take them for the gateway's, ask
+# its user for a password, forget what the page had stored, or report elsewhere.
 _NEVER_RELAYED = HOP_BY_HOP | {
     b"alt-svc",
+    b"authentication-info",
+    b"authorization",
+    b"clear-site-data",
     b"content-length",
     b"date",
+    b"nel",
+    b"refresh",
+    b"report-to",
+    b"reporting-endpoints",
     b"server",
+    b"service-worker-allowed",
     b"set-cookie",
+    b"set-cookie2",
     b"strict-transport-security",
+    b"www-authenticate",
     b"x-request-id",
 }
 
