@@ -67,8 +67,9 @@ def test_the_blocking_client(gateway: FakeGateway, provider: FakeProvider, recor
                     chunks.extend(stream)
                     assert text(chunks) == recording.text
                 else:
-                    with pytest.raises(openai.APIError):
+                    with pytest.raises(openai.APIError) as caught:
                         chunks.extend(stream)
+                    assert str(caught.value.body).startswith("the provider"), model
                     assert recording.text.startswith(text(chunks)), model
 
 
@@ -86,8 +87,9 @@ async def test_the_asynchronous_client(
                 if whole:
                     assert text([chunk async for chunk in stream]) == recording.text
                 else:
-                    with pytest.raises(openai.APIError):
+                    with pytest.raises(openai.APIError) as caught:
                         [chunk async for chunk in stream]
+                    assert str(caught.value.body).startswith("the provider"), model
 
         for model, whole in cuts(recording):
             await read(model, whole=whole)
