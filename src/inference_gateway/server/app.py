@@ -12,7 +12,7 @@ from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.api.router import Router
 from inference_gateway.server.api.routes import PUBLIC_PATHS, ROUTES
-from inference_gateway.server.errors import GatewayError
+from inference_gateway.server.errors import GatewayError, Overloaded
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.transport.messages import Request, Response
 
@@ -39,9 +39,8 @@ class Application:
         """Answer a request. Raises nothing but cancellation."""
         request_id = self._identify(request)
         try:
-            # What is too much costs as little as can be: not even a line in the log.
             refusal = request.refusal
-            response = self._preflight(request) if refusal is None else error_response(refusal)
+            response = self._preflight(request) if refusal is None else self._refusal(refusal)
             if response is None:
                 if self._sites is not None:
                     self._sites.check(request)
@@ -89,7 +88,11 @@ class Application:
         # What a provider did is counted as its own.
         if recorder is not None and error.outcome is Outcome.REJECTED:
             recorder.refused(error.code)
-        return error_response(error)
+        response = error_response(error)
+        if isinstance(error, Overloaded):
+            # What is too much costs as little as can be: whoever turns it away says so now and then.
+            response.problem = ""
+        return response
 
     def _preflight(self, request: Request) -> Response | None:
         return self._cors.preflight(request) if self._cors is not None else None

@@ -168,7 +168,7 @@ class _Upload:
         self._abandoned = False
         self._wanted = asyncio.Event()
         path, method = _path(scope), str(scope["method"])
-        refusal = load.admit(path, length)
+        refusal = load.admit(path, length, limit=limit)
         self._body = IncomingBody(self, length=length, limit=limit, load=None if refusal else load)
         self.request = Request(
             method,

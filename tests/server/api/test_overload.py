@@ -56,7 +56,9 @@ def in_background(work: Callable[[], Reply]) -> "tuple[threading.Thread, list[Re
     return thread, replies
 
 
-def test_a_request_too_many_is_503_and_health_is_still_told(full: FakeGateway, held: Held) -> None:
+def test_a_request_too_many_is_503_and_health_is_still_told(
+    full: FakeGateway, held: Held, caplog: pytest.LogCaptureFixture
+) -> None:
     thread, replies = in_background(lambda: full.chat(body()))
     try:
         eventually(lambda: load_of(full).requests == 1)
@@ -70,6 +72,7 @@ def test_a_request_too_many_is_503_and_health_is_still_told(full: FakeGateway, h
             assert refused.headers["x-request-id"] == "mine"
             assert refused.headers["access-control-allow-origin"] == "*"
             assert "try again soon" in refused.json()["error"]
+        assert [record.name for record in caplog.records] == ["inference_gateway.load"]
         for path in ("/health", "/health/live", "/health/ready", "/v1/health/ready"):
             assert full.request("GET", path).status == 200
     finally:

@@ -288,17 +288,23 @@ def test_many_pipelined_requests_are_turned_away_one_by_one(start_server: Start)
 
 def test_what_is_always_answered_is_never_turned_away() -> None:
     load = Load(max_requests=1, max_bytes=10, exempt=frozenset({b"/health"}))
-    assert load.admit(b"/", 0) is None
-    assert load.admit(b"/", 0) is not None
-    assert load.admit(b"/health", 11) is None
+    assert load.admit(b"/", 0, limit=20) is None
+    assert load.admit(b"/", 0, limit=20) is not None
+    assert load.admit(b"/health", 11, limit=20) is None
     assert load.requests == 2
+
+
+def test_a_body_that_is_too_large_by_itself_is_not_a_matter_of_load() -> None:
+    load = Load(max_bytes=10)
+    assert load.admit(b"/", 11, limit=20) is not None
+    assert load.admit(b"/", 21, limit=20) is None
 
 
 def test_the_log_tells_of_the_first_request_turned_away_and_not_of_each(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     load = Load(max_requests=1)
-    load.admit(b"/", 0)
-    refusals = [load.admit(b"/", 0) for _ in range(999)]
+    load.admit(b"/", 0, limit=20)
+    refusals = [load.admit(b"/", 0, limit=20) for _ in range(999)]
     assert all(isinstance(each, GatewayError) and not isinstance(each, BadRequest) for each in refusals)
     assert len(caplog.records) == 1

@@ -56,14 +56,15 @@ class Load:
         self.held = 0
         self.refused = 0
 
-    def admit(self, path: bytes, length: int | None) -> Overloaded | None:
+    def admit(self, path: bytes, length: int | None, *, limit: int) -> Overloaded | None:
         """Count a request in, or return the error that turns it away.
 
         :param length: bytes that its body will have, None where unknown.
+        :param limit: most bytes of a body; a larger one is refused for that, and never comes to be held.
         """
         if self.requests >= self._max_requests and path not in self._exempt:
             return self._refuse("too many requests are under way")
-        if length and self.held + length > self.max_bytes and path not in self._exempt:
+        if length and length <= limit and self.held + length > self.max_bytes and path not in self._exempt:
             return self.refuse_bytes()
         self.requests += 1
         return None

@@ -241,7 +241,7 @@ class ServerConnection(asyncio.Protocol):
         except GatewayError as error:
             self._stop(error)
         load = self._shared.load
-        refusal = load.admit(path, length)
+        refusal = load.admit(path, length, limit=self._limits.max_body_size)
         body = IncomingBody(
             self, length=length, limit=self._limits.max_body_size, load=load if refusal is None else None
         )
