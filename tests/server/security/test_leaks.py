@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from click.testing import CliRunner
@@ -71,12 +72,18 @@ def everything(gateway: FakeGateway, credentials: dict[str, str]) -> list[Reply]
     return replies
 
 
+def metrics(gateway: FakeGateway) -> str:
+    port = gateway.server.metrics_port  # type: ignore[union-attr]  # our own server here
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:
+        return str(page.read().decode())
+
+
 @pytest.mark.parametrize(
     "script",
     [well_behaved, _refuses, _breaks_off, _speaks_nonsense],
     ids=lambda script: script.__name__,
 )
-def test_canaries_turn_up_in_no_answer_and_no_log(
+def test_canaries_turn_up_in_no_answer_log_or_metric(
     trusting: Start,
     issuer: FakeIssuer,
     provider: FakeProvider,
@@ -86,7 +93,13 @@ def test_canaries_turn_up_in_no_answer_and_no_log(
     caplog.set_level(logging.DEBUG)
     provider.script = script
     gateway = trusting(
-        OPENAI_API_KEY=PROVIDER_KEY, AUTH_API_KEYS=OWN_KEY, LOG_LEVEL="debug", MODELS_CACHE_TTL="0"
+        OPENAI_API_KEY=PROVIDER_KEY,
+        AUTH_API_KEYS=OWN_KEY,
+        LOG_LEVEL="debug",
+        LOG_ACCESS="true",
+        MODELS_CACHE_TTL="0",
+        TELEMETRY_ENABLED="true",
+        TELEMETRY_METRICS_PORT="0",
     )
     tokens = [
         OWN_KEY,
@@ -99,7 +112,8 @@ def test_canaries_turn_up_in_no_answer_and_no_log(
     ]
     replies = [r for token in tokens for r in everything(gateway, {"Authorization": f"Bearer {token}"})]
     assert {reply.status for reply in replies} >= {200, 400, 401, 404, 405} or script is not well_behaved
-    shown = caplog.text + "".join(f"{reply.headers}{reply.body!r}" for reply in replies)
+    shown = metrics(gateway) + caplog.text + "".join(f"{reply.headers}{reply.body!r}" for reply in replies)
+    assert "inference_gateway_requests_total{" in shown
     # A signature or a body of a token alone would do as much harm as all of it.
     parts = [part for token in tokens for part in token.split(".")[-2:]]
     digests = [sha256(token.encode()).hexdigest() for token in tokens]
