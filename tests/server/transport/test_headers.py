@@ -24,6 +24,8 @@ NEVER_ASKED = [
     b"upgrade",
     b"user-agent",
     b"via",
+    b"anthropic-api-key",
+    b"openai-api-key",
     b"x-api-key",
     b"x-forwarded-for",
     b"x-forwarded-host",

@@ -23,6 +23,8 @@ HOP_BY_HOP = frozenset(
 
 _FORWARDED = frozenset({b"traceparent", b"tracestate"})
 _FORWARDED_PREFIXES = (b"anthropic-", b"openai-")
+_KEY = b"-api-key"
+"""A client's credential, whoever it names."""
 # What describes a raw body and the answer wanted for it: only where the body itself is relayed raw.
 _REPRESENTATION = frozenset(
     {
@@ -94,7 +96,11 @@ class RequestHeaderRule:
 
     def _crossing(self, headers: list[Header], names: frozenset[bytes]) -> list[Header]:
         """Fields of these names, except those that `Connection` names."""
-        kept = [h for h in headers if h[0] in names or h[0].startswith(_FORWARDED_PREFIXES)]
+        kept = [
+            h
+            for h in headers
+            if h[0] in names or (h[0].startswith(_FORWARDED_PREFIXES) and not h[0].endswith(_KEY))
+        ]
         if not kept:
             return kept
         named = connection_options(headers)
