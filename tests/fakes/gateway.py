@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fakes.loops import PATIENCE, LoopThread
+from fakes.metrics import Scrape
 from fakes.uvicorn import UvicornServer
 from inference_gateway.server.configuration import load
 from inference_gateway.server.serve import Server
@@ -68,6 +69,18 @@ class FakeGateway:
     def chat(self, body: object, query: str = "", headers: Mapping[str, str] | None = None) -> Reply:
         """Send a chat completion request."""
         return self.request("POST", f"/v1/chat/completions{query}", body, headers)
+
+    @property
+    def metrics_port(self) -> int:
+        """The port that metrics are scraped from; telemetry is on, and the server our own."""
+        assert isinstance(self.server, Server)
+        port = self.server.metrics_port
+        assert port is not None
+        return port
+
+    def metrics(self) -> Scrape:
+        """Scrape the metrics."""
+        return Scrape(self.metrics_port)
 
     def connect(self) -> socket.socket:
         """Open a bare connection."""

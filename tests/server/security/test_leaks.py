@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from click.testing import CliRunner
@@ -72,12 +71,6 @@ def everything(gateway: FakeGateway, credentials: dict[str, str]) -> list[Reply]
     return replies
 
 
-def metrics(gateway: FakeGateway) -> str:
-    port = gateway.server.metrics_port  # type: ignore[union-attr]  # our own server here
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:
-        return str(page.read().decode())
-
-
 @pytest.mark.parametrize(
     "script",
     [well_behaved, _refuses, _breaks_off, _speaks_nonsense],
@@ -112,7 +105,9 @@ def test_canaries_turn_up_in_no_answer_log_or_metric(
     ]
     replies = [r for token in tokens for r in everything(gateway, {"Authorization": f"Bearer {token}"})]
     assert {reply.status for reply in replies} >= {200, 400, 401, 404, 405} or script is not well_behaved
-    shown = metrics(gateway) + caplog.text + "".join(f"{reply.headers}{reply.body!r}" for reply in replies)
+    shown = (
+        gateway.metrics().text + caplog.text + "".join(f"{reply.headers}{reply.body!r}" for reply in replies)
+    )
     assert "inference_gateway_requests_total{" in shown
     # A signature or a body of a token alone would do as much harm as all of it.
     parts = [part for token in tokens for part in token.split(".")[-2:]]

@@ -58,16 +58,10 @@ def measured(start_gateway: Start, start_provider: Callable[..., FakeProvider]) 
     return start
 
 
-def scrape(gateway: FakeGateway) -> Scrape:
-    port = gateway.server.metrics_port  # type: ignore[union-attr]  # our own server here
-    assert port is not None
-    return Scrape(port)
-
-
 def test_a_plain_answer_is_counted_with_all_its_tokens(measured: Start) -> None:
     gateway = measured()
     assert gateway.chat(body("openai/m")).status == 200
-    found = scrape(gateway)
+    found = gateway.metrics()
     labels = {
         "source": "gateway",
         "team": "unknown",
@@ -92,7 +86,7 @@ def test_the_usage_of_a_stream_is_asked_for_counted_and_kept_from_a_client_that_
     got = stream(gateway)
     assert got.whole
     assert got.events == b"".join(STREAM)
-    found = scrape(gateway)
+    found = gateway.metrics()
     assert found.total(TOKENS, gen_ai_token_type="output") == 5
     assert found.total("gen_ai_server_time_to_first_token_seconds_count") == 1
     assert found.total("gen_ai_server_time_per_output_token_seconds_count") == 1
@@ -103,7 +97,7 @@ def test_a_client_that_asks_for_usage_gets_it(measured: Start) -> None:
     gateway = measured()
     got = stream(gateway, body(stream=True, stream_options={"include_usage": True}))
     assert USAGE_EVENT in got.events
-    assert scrape(gateway).total(TOKENS, gen_ai_token_type="output") == 5
+    assert gateway.metrics().total(TOKENS, gen_ai_token_type="output") == 5
 
 
 @pytest.mark.parametrize("options", [None, {}, {"include_usage": False}, {"other": 1}])
@@ -131,7 +125,7 @@ def test_usage_is_kept_from_a_client_however_the_stream_is_cut(measured: Start, 
 
     gateway = measured(script)
     assert stream(gateway).events == b"".join(STREAM)
-    assert scrape(gateway).total(TOKENS, gen_ai_token_type="input") == 10
+    assert gateway.metrics().total(TOKENS, gen_ai_token_type="input") == 10
 
 
 def test_without_telemetry_a_stream_is_asked_for_as_the_client_did(
@@ -184,7 +178,7 @@ def test_each_bad_end_is_counted_once_by_its_name(
     gateway = measured(script, CLIENT_STREAM_IDLE_TIMEOUT="100ms")
     data, head = body(stream=True), b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
     gateway.exchange(head + b"content-length: %d\r\n\r\n" % len(data) + data)
-    found = scrape(gateway)
+    found = gateway.metrics()
     assert found.total(ENDED) == found.total(ENDED, outcome=outcome) == 1
     assert found.total("gen_ai_server_request_duration_seconds_count", error_type=error) == 1
     assert found.total("inference_gateway_upstream_errors_total", gen_ai_provider_name="openai") == 1
@@ -193,7 +187,7 @@ def test_each_bad_end_is_counted_once_by_its_name(
 def test_tokens_of_a_stream_that_was_cut_are_counted_and_marked(measured: Start) -> None:
     gateway = measured(_cuts)
     stream(gateway)
-    assert scrape(gateway).total(TOKENS, gen_ai_token_type="output", error_type="cut") == 5
+    assert gateway.metrics().total(TOKENS, gen_ai_token_type="output", error_type="cut") == 5
 
 
 def test_a_client_that_leaves_is_counted_as_gone(measured: Start) -> None:
@@ -204,9 +198,9 @@ def test_a_client_that_leaves_is_counted_as_gone(measured: Start) -> None:
             b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(data) + data
         )
         client.recv(1)
-        eventually(lambda: scrape(gateway).total("inference_gateway_streams_open") == 1)
-    eventually(lambda: scrape(gateway).total(ENDED, outcome="client_gone") == 1)
-    assert scrape(gateway).total("inference_gateway_requests_open") == 0
+        eventually(lambda: gateway.metrics().total("inference_gateway_streams_open") == 1)
+    eventually(lambda: gateway.metrics().total(ENDED, outcome="client_gone") == 1)
+    assert gateway.metrics().total("inference_gateway_requests_open") == 0
 
 
 def test_tools_that_models_ask_for_are_counted_whole_and_streamed(measured: Start) -> None:
@@ -225,7 +219,7 @@ def test_tools_that_models_ask_for_are_counted_whole_and_streamed(measured: Star
     gateway = measured(script)
     gateway.chat(body())
     stream(gateway)
-    found, name = scrape(gateway), "inference_gateway_tool_calls_total"
+    found, name = gateway.metrics(), "inference_gateway_tool_calls_total"
     assert found.total(name, gen_ai_tool_name="mcp_time", gen_ai_tool_type="mcp") == 1
     assert found.total(name, gen_ai_tool_name="add", gen_ai_tool_type="standard_tool_use") == 1
     assert found.total(name) == 2
@@ -235,7 +229,7 @@ def test_models_beyond_the_limit_count_as_other(measured: Start) -> None:
     gateway = measured(TELEMETRY_MAX_MODELS="2")
     for number in range(5):
         gateway.chat(body(f"openai/m{number}"))
-    found = scrape(gateway)
+    found = gateway.metrics()
     assert found.values("gen_ai_request_model") == {"openai/m0", "openai/m1", "other"}
     assert found.total(TOKENS, gen_ai_token_type="input") == 50
 
@@ -248,7 +242,7 @@ def test_a_name_that_no_provider_knows_makes_no_series(measured: Start) -> None:
     for number in range(5):
         gateway.chat(body(f"openai/made-up-{number}"))
         gateway.chat(body(f"made-up-{number}"))
-    found = scrape(gateway)
+    found = gateway.metrics()
     assert found.values("gen_ai_request_model") == {"other"}
     assert found.total(ENDED) == 10
 
@@ -263,26 +257,26 @@ def test_every_way_to_name_a_model_is_counted(measured: Start) -> None:
     gateway = measured(script)
     for model, query in (("openai/m", ""), ("m", ""), ("m", "?provider=openai")):
         assert gateway.chat(body(model), query).status == 200
-    assert scrape(gateway).total(ENDED, gen_ai_provider_name="openai", outcome="complete") == 3
+    assert gateway.metrics().total(ENDED, gen_ai_provider_name="openai", outcome="complete") == 3
 
 
 def test_requests_refused_by_a_limit_are_counted_by_its_code(measured: Start) -> None:
     gateway = measured(SERVER_MAX_REQUEST_BODY_SIZE="100")
     assert gateway.chat(body(padding="x" * 200)).status == 413
-    assert scrape(gateway).total("inference_gateway_refused_total", code="body_too_large") == 1
+    assert gateway.metrics().total("inference_gateway_refused_total", code="body_too_large") == 1
 
 
 def test_what_a_provider_did_is_not_counted_as_refused(start_gateway: Start) -> None:
     gateway = start_gateway(TELEMETRY_ENABLED="true", TELEMETRY_METRICS_PORT="0")
     assert gateway.chat(body("mock/lab:reset")).status == 502
-    page = scrape(gateway)
+    page = gateway.metrics()
     assert page.total("inference_gateway_upstream_errors_total", kind="502") == 1
     assert page.total("inference_gateway_refused_total") == 0
 
 
 def test_the_metrics_port_has_one_page(measured: Start) -> None:
     gateway = measured()
-    port = gateway.server.metrics_port  # type: ignore[union-attr]  # our own server here
+    port = gateway.metrics_port
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models")
     with caught.value as error:
@@ -293,7 +287,7 @@ def test_the_metrics_port_has_one_page(measured: Start) -> None:
 def test_connections_are_told_by_their_state(measured: Start) -> None:
     gateway = measured()
     gateway.chat(body())
-    found = scrape(gateway)
+    found = gateway.metrics()
     assert found.total("inference_gateway_pool_connections", state="idle") == 1
     assert found.total("inference_gateway_pool_connections", state="busy") == 0
 
@@ -349,7 +343,7 @@ def test_prometheus_scrapes_it(measured: Start, tmp_path: Path) -> None:
     gateway = measured()
     for _ in range(7):
         gateway.chat({"model": "openai/m", "messages": MESSAGES})
-    target = f"127.0.0.1:{gateway.server.metrics_port}"  # type: ignore[union-attr]  # our own server here
+    target = f"127.0.0.1:{gateway.metrics_port}"
     config = tmp_path / "prometheus.yml"
     job = {"job_name": "gateway", "scrape_interval": "100ms", "scrape_timeout": "100ms"}
     config.write_text(json.dumps({"scrape_configs": [{**job, "static_configs": [{"targets": [target]}]}]}))
