@@ -54,6 +54,7 @@ class Measurement:
     :ivar asks_usage: whether it was the gateway alone that asked a stream to say so.
     :ivar streams: providers' streams that the answer was made of.
     :ivar status: what the client was answered with, 0 while it was not.
+    :ivar tools: the tool of each call that models made, in answers the client does not see as well.
     """
 
     __slots__ = (
@@ -64,6 +65,7 @@ class Measurement:
         "status",
         "streamed",
         "streams",
+        "tools",
         "usage",
         "waited",
     )
@@ -78,6 +80,7 @@ class Measurement:
         self.streamed = False
         self.streams: list[SaysUsage] = []
         self.status = 0
+        self.tools: list[str] = []
 
     def note(self, usage: bytes) -> None:
         """Add what a provider says of one of its answers."""

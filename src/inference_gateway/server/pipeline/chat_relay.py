@@ -5,6 +5,7 @@ from inference_gateway.server.encodings import Decoder
 from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError, UpstreamTimeout
 from inference_gateway.server.inference import Measurement
 from inference_gateway.server.outcome import Outcome
+from inference_gateway.server.pipeline import tool_names
 from inference_gateway.server.providers.backend import ProviderAnswer
 from inference_gateway.server.transport.messages import Sink
 
@@ -18,10 +19,11 @@ class ChatRelay:
 
     :param decoder: undoes the coding of an answer that came encoded.
     :param omits_finish_reason: see `ChatStream`.
-    :param measurement: takes note of what the stream says of its usage, where somebody counts.
+    :param measurement: takes note of what the stream says of its usage, and of the tools it calls, where
+        somebody counts.
     """
 
-    __slots__ = ("_answer", "_decoder", "_sink", "_stream")
+    __slots__ = ("_answer", "_decoder", "_measurement", "_sink", "_stream")
 
     def __init__(
         self,
@@ -35,6 +37,7 @@ class ChatRelay:
         self._decoder = decoder
         keeps_usage = measurement is not None and measurement.asks_usage
         self._stream = ChatStream(omits_finish_reason=omits_finish_reason, keeps_usage=keeps_usage)
+        self._measurement = measurement
         if measurement is not None:
             measurement.streams.append(self._stream)
         self._sink: Sink | None = None
@@ -72,6 +75,8 @@ class ChatRelay:
                 return
         sink, stream = self._sink, self._stream
         passed = stream.feed(data)
+        if self._measurement is not None and tool_names.SIGN in passed:
+            tool_names.note_in_events(self._measurement, passed)
         if passed and sink is not None:
             sink.write(passed)
         if stream.outcome is not None:

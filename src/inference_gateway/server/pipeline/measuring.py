@@ -16,34 +16,8 @@ from inference_gateway.server.providers.registry import Provider
 from inference_gateway.server.telemetry.recorder import Recorder
 from inference_gateway.server.transport.messages import Response, Sink, Source
 
-_MOST_TOOL_CALLS = 1000
-_TOOL_CALLS = b'"tool_calls"'
 _NOTHING = b"{}"
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-
-
-class _Function(msgspec.Struct):
-    name: str | None = None
-
-
-class _ToolCall(msgspec.Struct):
-    function: _Function | None = None
-
-
-class _Words(msgspec.Struct):
-    tool_calls: list[_ToolCall] | None = None
-
-
-class _Choice(msgspec.Struct):
-    message: _Words | None = None
-    delta: _Words | None = None
-
-
-class _Answer(msgspec.Struct):
-    choices: list[_Choice] | None = None
-
-
-_decode_answer = msgspec.json.Decoder(_Answer).decode
 
 
 class Measuring:
@@ -72,25 +46,19 @@ class Measuring:
         if recorder is not None:
             recorder.answered(measurement, perf_counter())
         if not isinstance(body, bytes):
-            response.body = _MeasuredStream(body, request, recorder)
-        elif recorder is not None and _TOOL_CALLS in body:
-            _count_tools(recorder, request, body)
+            response.body = _MeasuredStream(body, measurement)
         return response
 
 
 class _MeasuredStream:
     """A stream on its way out, looked at."""
 
-    __slots__ = ("_measurement", "_recorder", "_request", "_sink", "_source", "_tool_calls")
+    __slots__ = ("_measurement", "_sink", "_source")
 
-    def __init__(self, source: Source, request: InferenceRequest, recorder: Recorder | None) -> None:
-        assert request.measurement is not None
+    def __init__(self, source: Source, measurement: Measurement) -> None:
         self._source = source
-        self._request = request
-        self._recorder = recorder
-        self._measurement = request.measurement
+        self._measurement = measurement
         self._sink: Sink | None = None
-        self._tool_calls = 0
 
     def start(self, sink: Sink) -> None:
         """Begin."""
@@ -113,10 +81,6 @@ class _MeasuredStream:
         """Pass whole events on."""
         if not self._measurement.first:
             self._measurement.first = perf_counter()
-        if _TOOL_CALLS in data and self._recorder is not None and self._tool_calls < _MOST_TOOL_CALLS:
-            for event in data.split(b"\n\n"):
-                json = event.removeprefix(b"data: ")
-                self._tool_calls += _count_tools(self._recorder, self._request, json)
         if self._sink is not None:
             self._sink.write(data)
 
@@ -129,20 +93,6 @@ class _MeasuredStream:
         """Pass the break on."""
         if self._sink is not None:
             self._sink.abort(error)
-
-
-def _count_tools(recorder: Recorder, request: InferenceRequest, data: bytes) -> int:
-    """Count the calls of tools that begin in an answer or in an event of one."""
-    try:
-        choices = _decode_answer(data).choices
-    except codec.UNREADABLE:
-        return 0
-    words = [each.message or each.delta for each in choices or ()]
-    calls = [call for each in words if each is not None for call in each.tool_calls or ()]
-    names = [call.function.name for call in calls if call.function is not None and call.function.name]
-    for name in names:
-        recorder.tool_called(request, name)
-    return len(names)
 
 
 class UsageWish:

@@ -7,8 +7,9 @@ import msgspec
 
 from inference_gateway.server import codec, encodings
 from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError
-from inference_gateway.server.inference import InferenceRequest
+from inference_gateway.server.inference import InferenceRequest, Measurement
 from inference_gateway.server.outcome import Outcome
+from inference_gateway.server.pipeline import tool_names
 from inference_gateway.server.pipeline.chat_relay import ChatRelay, ending
 from inference_gateway.server.providers.backend import Backend, ProviderAnswer
 from inference_gateway.server.transport import headers
@@ -93,10 +94,16 @@ class Upstream:
         if not _is_object(body):
             raise UpstreamError("the provider's answer is not JSON")
         if request.measurement is not None:
-            request.measurement.note(_usage(body))
+            _note(request.measurement, body)
         if request.stream:
             raise UpstreamError("the provider answered a request for a stream with a plain answer")
         return Response(status, fields, body)
+
+
+def _note(measurement: Measurement, body: bytes) -> None:
+    measurement.note(_usage(body))
+    if tool_names.SIGN in body:
+        tool_names.note_in_answer(measurement, body)
 
 
 def _refused(status: int, fields: list[Header], body: bytes) -> Response:

@@ -165,6 +165,8 @@ class Recorder:
             self._used(series, measurement.usage, provider, model)
         elif outcome in _SERVED and provider:
             self._count(UNCOUNTED, gen_ai_provider_name=provider, gen_ai_request_model=model)
+        for tool in measurement.tools:
+            self._tool_called(provider, model, tool)
         if outcome in (Outcome.PROVIDER_ERROR, Outcome.CUT, Outcome.STALLED):
             kind = error if outcome is Outcome.PROVIDER_ERROR else outcome.value
             self._count(UPSTREAM_ERRORS, gen_ai_provider_name=provider, kind=kind)
@@ -176,17 +178,15 @@ class Recorder:
         """
         self._count(REFUSED, code=code)
 
-    def tool_called(self, request: InferenceRequest, name: str) -> None:
-        """Take note that a model asks for a tool."""
-        mcp = name.startswith("mcp_")
+    def _tool_called(self, provider: str, model: str, name: str) -> None:
         self._count(
             TOOL_CALLS,
             source="gateway",
             team="unknown",
-            gen_ai_provider_name=request.provider_id if request.provider_id in self._providers else "",
-            gen_ai_request_model=self._models.known(request.model),
+            gen_ai_provider_name=provider,
+            gen_ai_request_model=model,
             gen_ai_tool_name=self._tools.learn(name),
-            gen_ai_tool_type="mcp" if mcp else "standard_tool_use",
+            gen_ai_tool_type=_tool_type(name),
         )
 
     def _model(self, request: InferenceRequest, outcome: Outcome, status: int) -> str:
@@ -232,6 +232,10 @@ class Recorder:
         if number is None:
             number = self._numbers[key] = Number(self.region, family, **labels)
         return number
+
+
+def _tool_type(name: str) -> str:
+    return "mcp" if name.startswith("mcp_") else "standard_tool_use"
 
 
 def _error(outcome: Outcome, status: int) -> str:
