@@ -10,6 +10,7 @@ from math import inf
 import msgspec
 
 from inference_gateway.server.api.answers import error_response
+from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.errors import GatewayError, MethodNotAllowed, NotFound
 from inference_gateway.server.listening import BACKLOG, Listeners, open_listeners
 from inference_gateway.server.logs import Outlet
@@ -21,12 +22,14 @@ from inference_gateway.server.telemetry.instruments import (
     LOG_DROPPED,
     POOL_CONNECTIONS,
     RESENT,
+    SERVER_RECONNECTS,
+    SERVER_UP,
     Number,
 )
 from inference_gateway.server.telemetry.totals import Region, Totals
+from inference_gateway.server.toolbox import ToolServer
 from inference_gateway.server.transport.load import Limits
 from inference_gateway.server.transport.messages import Request, Response
-from inference_gateway.server.transport.pool import Pool
 from inference_gateway.server.transport.server import Connections, ServerConnection
 
 _SAMPLE_EVERY = 1.0
@@ -68,9 +71,14 @@ def metering(settings: Settings) -> Metering | None:
 class Gauges:
     """What this process has open, looked at rather than counted."""
 
-    def __init__(self, region: Region, connections: Connections, pool: Pool, outlet: Outlet | None) -> None:
+    def __init__(
+        self, region: Region, connections: Connections, gateway: Gateway, outlet: Outlet | None
+    ) -> None:
+        self._gateway = gateway
         self._connections = connections
-        self._pool = pool
+        self._pool = gateway.pool
+        self._region = region
+        self._reconnects: dict[tuple[str, str], int] = {}
         self._clients = Number(region, CLIENT_CONNECTIONS)
         self._in_flight = Number(region, BYTES_IN_FLIGHT)
         self._busy = Number(region, POOL_CONNECTIONS, state="busy")
@@ -93,6 +101,15 @@ class Gauges:
         if self._outlet is not None:
             self._dropped.add(self._outlet.dropped - self._dropped_before)
             self._dropped_before = self._outlet.dropped
+        for server in self._gateway.tool_servers():
+            self._tell(server)
+
+    def _tell(self, server: ToolServer) -> None:
+        Number(self._region, SERVER_UP, kind=server.kind, server=server.name).set(server.is_up)
+        before = self._reconnects.get((server.kind, server.name), 0)
+        self._reconnects[server.kind, server.name] = server.reconnects
+        reconnects = Number(self._region, SERVER_RECONNECTS, kind=server.kind, server=server.name)
+        reconnects.add(server.reconnects - before)
 
 
 class MetricsPort:

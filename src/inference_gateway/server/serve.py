@@ -88,7 +88,7 @@ class Server:
         self._metrics: MetricsPort | None = None
         recorder = self._gateway.recorder
         if self._metering is not None and recorder is not None:
-            gauges = Gauges(recorder.region, self._connections, self._gateway.pool, outlet)
+            gauges = Gauges(recorder.region, self._connections, self._gateway, outlet)
             self._metrics = MetricsPort(self._metering, gauges.sample)
 
     @property

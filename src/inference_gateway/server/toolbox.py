@@ -1,5 +1,6 @@
 """Tools that the gateway runs itself: what the tool loop asks of whoever brings them."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -14,6 +15,23 @@ class ToolResult(msgspec.Struct, frozen=True):
     """Pictures as `data:` URLs."""
     is_error: bool = False
     """Whether the tool says, or we say for it, that it failed."""
+    tool: str = ""
+    """The tool that was run, where the name of the call does not say."""
+
+
+Ran = Callable[[str, float, str], None]
+"""Told of each tool that was run: its name, the seconds it took, the kind of error or nothing."""
+
+
+class ToolServer(msgspec.Struct, frozen=True):
+    """How a server with tools, or an agent, is at the moment."""
+
+    kind: str
+    """By which protocol it is spoken to: `mcp`, `a2a`."""
+    name: str
+    is_up: bool
+    reconnects: int
+    """How often it was connected to anew."""
 
 
 class Toolbox(Protocol):

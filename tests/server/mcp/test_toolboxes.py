@@ -100,7 +100,7 @@ async def test_tools_are_found_by_words_and_by_name(selector: SelectorToolbox) -
 @pytest.mark.parametrize("name", ["mcp_add", "add", "mcp_calc_add", "calc_add"])
 async def test_tools_are_run_by_any_of_their_names(selector: SelectorToolbox, name: str) -> None:
     order = json.dumps({"name": name, "arguments": {"a": 1}})
-    assert await selector.run("mcp_tools_execute", order) == ToolResult('add {"a": 1}')
+    assert await selector.run("mcp_tools_execute", order) == ToolResult('add {"a": 1}', tool="mcp_add")
 
 
 async def test_a_tool_that_the_selector_told_of_can_be_called_by_itself(selector: SelectorToolbox) -> None:

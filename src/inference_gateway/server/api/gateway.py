@@ -30,7 +30,7 @@ from inference_gateway.server.settings import ProviderSettings, Settings
 from inference_gateway.server.tasks import Background
 from inference_gateway.server.telemetry.recorder import Recorder
 from inference_gateway.server.telemetry.totals import Totals
-from inference_gateway.server.toolbox import Toolbox
+from inference_gateway.server.toolbox import Ran, Toolbox, ToolServer
 from inference_gateway.server.transport.headers import RequestHeaderRule
 from inference_gateway.server.transport.pool import Pool
 
@@ -80,6 +80,10 @@ class Gateway(msgspec.Struct):
         if self.mcp is not None:
             self.mcp.start()
 
+    def tool_servers(self) -> list[ToolServer]:
+        """Tell how the servers are that bring tools."""
+        return self.mcp.servers() if self.mcp is not None else []
+
     async def close(self) -> None:
         """Close connections and end background work."""
         if self.mcp is not None:
@@ -101,8 +105,9 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
     backends = {p.id: _backend(p, pool, settings) for p in providers.configured.values()}
     catalog = Catalog(backends, background, ttl=settings.models.cache_ttl)
     rules = ModelRules(settings.allowed_models, settings.disallowed_models, providers.configured)
-    mcp = open_mcp(settings, background)
-    tools = _tool_loop(settings, toolboxes(mcp), background)
+    ran = recorder.tool_ran if recorder is not None else None
+    mcp = open_mcp(settings, background, ran=ran)
+    tools = _tool_loop(settings, toolboxes(mcp), background, ran)
     stages = _stages(settings, providers, catalog, rules, recorder, tools)
     upstream = Upstream(
         backends,
@@ -146,7 +151,9 @@ def toolboxes(mcp: "MCP | None") -> list[Toolbox]:
     return [mcp.toolbox] if mcp is not None else []
 
 
-def _tool_loop(settings: Settings, boxes: list[Toolbox], background: Background) -> ToolLoop | None:
+def _tool_loop(
+    settings: Settings, boxes: list[Toolbox], background: Background, ran: Ran | None
+) -> ToolLoop | None:
     if not boxes:
         return None
     mcp = settings.mcp
@@ -156,7 +163,7 @@ def _tool_loop(settings: Settings, boxes: list[Toolbox], background: Background)
         shows_calls=mcp.stream_tool_calls,
         images=settings.enable_vision,
     )
-    return ToolLoop(ToolRunner(boxes, parallel=mcp.max_parallel_calls), background, bounds)
+    return ToolLoop(ToolRunner(boxes, parallel=mcp.max_parallel_calls, ran=ran), background, bounds)
 
 
 def _stages(

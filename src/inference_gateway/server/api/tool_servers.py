@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from inference_gateway.server.oidc import MissingExtra
 from inference_gateway.server.settings import ClientSettings, Secret, Settings
 from inference_gateway.server.tasks import Background
+from inference_gateway.server.toolbox import Ran
 from inference_gateway.server.transport.origin import Origin
 from inference_gateway.server.transport.proxies import Proxies, Proxy
 from inference_gateway.server.transport.tls import client_context
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 _NEEDED = frozenset({"anyio", "httpx2", "mcp", "mcp_types", "pydantic"})
 
 
-def open_mcp(settings: Settings, background: Background) -> "MCP | None":
+def open_mcp(settings: Settings, background: Background, *, ran: Ran | None = None) -> "MCP | None":
     """Make ready what speaks to MCP servers, None where the feature is off. Connects to nobody.
 
+    :param ran: told of each tool that MCP clients have run.
     :raises MissingExtra: the extra [mcp] is not installed.
     """
     if not settings.mcp.enabled:
@@ -42,7 +44,7 @@ def open_mcp(settings: Settings, background: Background) -> "MCP | None":
         dial_timeout=settings.mcp.dial_timeout,
         header_timeout=settings.mcp.response_header_timeout,
     )
-    return MCP(settings.mcp, way_out, background)
+    return MCP(settings.mcp, way_out, background, ran=ran)
 
 
 class _ProxyChoice:

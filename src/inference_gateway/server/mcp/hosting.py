@@ -10,6 +10,7 @@ https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#stream
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -29,6 +30,7 @@ from inference_gateway._version import __version__
 from inference_gateway.server.mcp.catalogue import Catalogue, Entry
 from inference_gateway.server.mcp.links import CallFailed
 from inference_gateway.server.tasks import Background
+from inference_gateway.server.toolbox import Ran
 
 Call = Callable[[Entry, dict[str, object]], Awaitable[dict[str, object]]]
 Headers = list[tuple[bytes, bytes]]
@@ -45,7 +47,10 @@ class Reply(msgspec.Struct, frozen=True):
 class Hosting:
     """Answers MCP clients from the catalogue."""
 
-    def __init__(self, catalogue: Catalogue, call: Call, background: Background) -> None:
+    def __init__(
+        self, catalogue: Catalogue, call: Call, background: Background, *, ran: Ran | None = None
+    ) -> None:
+        self._ran = ran
         self._catalogue = catalogue
         self._call = call
         self._background = background
@@ -107,8 +112,18 @@ class Hosting:
         entry = self._catalogue.find(params.name)
         if entry is None:
             return _failure(f"there is no tool {params.name[:100]!r}")
+        began, error = perf_counter(), "cancelled"
         try:
-            result = await self._call(entry, params.arguments or {})
+            result = await self._result(entry, params.arguments or {})
+            error = "tool_error" if result.is_error else ""
+            return result
+        finally:
+            if self._ran is not None:
+                self._ran(entry.name, perf_counter() - began, error)
+
+    async def _result(self, entry: Entry, arguments: dict[str, object]) -> CallToolResult:
+        try:
+            result = await self._call(entry, arguments)
             # What a server says of itself is not ours to say.
             return CallToolResult.model_validate({**result, "_meta": None})
         except CallFailed as error:

@@ -101,6 +101,8 @@ class Link:
         """In our own words, why the server is not available."""
         self.transport = ""
         self.protocol = ""
+        self.sessions = 0
+        """Sessions that there have been."""
         self._number = number
         self._settings = settings
         self._listener = listener
@@ -179,6 +181,7 @@ class Link:
             await self._refresh(client)
             self._client = client
             self._was_up = True
+            self.sessions += 1
             self._up.set()
             self.state, self.problem = "available", ""
             logger.info("MCP server %s is available over %s", self.address, way.transport)

@@ -13,7 +13,7 @@ from inference_gateway.server.mcp.links import CallFailed, Link
 from inference_gateway.server.mcp.toolboxes import DirectToolbox, SelectorToolbox
 from inference_gateway.server.settings import MCPSettings
 from inference_gateway.server.tasks import Background
-from inference_gateway.server.toolbox import Toolbox, ToolResult
+from inference_gateway.server.toolbox import Ran, Toolbox, ToolResult, ToolServer
 
 _HEAD_START = 1.0
 """Seconds that later servers wait for earlier ones, so that names do not depend on who is faster."""
@@ -46,7 +46,9 @@ class ServerHealth(msgspec.Struct, frozen=True):
 class MCP:
     """The gateway's part in the Model Context Protocol."""
 
-    def __init__(self, settings: MCPSettings, way_out: WayOut, background: Background) -> None:
+    def __init__(
+        self, settings: MCPSettings, way_out: WayOut, background: Background, *, ran: Ran | None = None
+    ) -> None:
         quiet_library()
         servers = settings.servers
         self._settings = settings
@@ -62,7 +64,7 @@ class MCP:
         ]
         kind = DirectToolbox if settings.tool_mode == "direct" else SelectorToolbox
         self.toolbox: Toolbox = kind(self._catalogue, self._run, limit=settings.max_result_size)
-        self.hosting = Hosting(self._catalogue, self._call, background)
+        self.hosting = Hosting(self._catalogue, self._call, background, ran=ran)
 
     def start(self) -> None:
         """Begin to connect, without waiting for anybody. Idempotent."""
@@ -94,6 +96,18 @@ class MCP:
                 error=link.problem or None,
             )
             for number, link in enumerate(self._links)
+        ]
+
+    def servers(self) -> list[ToolServer]:
+        """Tell of each server how it is, under a name that stays what it is."""
+        return [
+            ToolServer(
+                "mcp",
+                link.server.name or f"server-{number}",
+                link.state == "available",
+                max(0, link.sessions - 1),
+            )
+            for number, link in enumerate(self._links, 1)
         ]
 
     def listed(self, number: int, title: str, tools: tuple[Tool, ...]) -> None:

@@ -144,7 +144,8 @@ class SelectorToolbox:
         entry = self._catalogue.find(order.name) or self._likely(order.name)
         if entry is None:
             return results.failure(f"there is no tool {order.name[:100]!r}", limit=self._limit)
-        return await self._run(entry, order.arguments or {})
+        result = await self._run(entry, order.arguments or {})
+        return msgspec.structs.replace(result, tool=entry.name)
 
     def _likely(self, name: str) -> Entry | None:
         """Find a tool named as its server names it, or without the prefix."""

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from math import inf
+from time import perf_counter
 
 from inference_gateway.server.errors import GatewayError, UpstreamTimeout
 from inference_gateway.server.pipeline.tool_request import names_of
 from inference_gateway.server.pipeline.tool_turn import Call
-from inference_gateway.server.toolbox import Toolbox, ToolResult
+from inference_gateway.server.toolbox import Ran, Toolbox, ToolResult
 
 _MOST_CALLS = 128
 """Calls of one turn that are run; a model that makes more is told so."""
@@ -17,9 +18,11 @@ class ToolRunner:
     """Several toolboxes as one. Where two have one name, the first has it.
 
     :param parallel: calls of one turn that run at one time.
+    :param ran: told of each call that was run, if anybody wants to know.
     """
 
-    def __init__(self, toolboxes: Sequence[Toolbox], *, parallel: int) -> None:
+    def __init__(self, toolboxes: Sequence[Toolbox], *, parallel: int, ran: Ran | None = None) -> None:
+        self._ran = ran
         self._toolboxes = tuple(toolboxes)
         self._parallel = parallel
         self._known: tuple[bytes, ...] = ()
@@ -57,8 +60,23 @@ class ToolRunner:
         async with room:
             for toolbox in self._toolboxes:
                 if toolbox.runs(call.name):
-                    try:
-                        return await toolbox.run(call.name, call.arguments)
-                    except GatewayError as error:
-                        return ToolResult(error.message, is_error=True)
+                    return await self._timed(toolbox, call)
         return ToolResult(f"there is no tool {call.name!r} any more", is_error=True)
+
+    async def _timed(self, toolbox: Toolbox, call: Call) -> ToolResult:
+        if self._ran is None:
+            return await _result(toolbox, call)
+        began, name, error = perf_counter(), call.name, "cancelled"
+        try:
+            result = await _result(toolbox, call)
+            name, error = result.tool or name, "tool_error" if result.is_error else ""
+            return result
+        finally:
+            self._ran(name, perf_counter() - began, error)
+
+
+async def _result(toolbox: Toolbox, call: Call) -> ToolResult:
+    try:
+        return await toolbox.run(call.name, call.arguments)
+    except GatewayError as error:
+        return ToolResult(error.message, is_error=True)

@@ -5,7 +5,7 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 
 from collections.abc import Iterable, Iterator
 
-from inference_gateway.server.telemetry.instruments import FAMILIES, Family, series_of
+from inference_gateway.server.telemetry.instruments import FAMILIES, Family, is_known, series_of
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -20,11 +20,16 @@ def render(series: Iterable[tuple[bytes, tuple[float, ...], bool]]) -> bytes:
     sums: dict[str, dict[bytes, list[float]]] = {name: {} for name in FAMILIES}
     for key, numbers, lives in series:
         name, _ = series_of(key)
-        if name not in sums or (FAMILIES[name].kind == "gauge" and not lives):
+        if name not in sums or (FAMILIES[name].kind == "gauge" and not (lives and is_known(numbers))):
             continue
-        total = sums[name].setdefault(key, [0.0] * len(numbers))
-        for place, number in enumerate(numbers):
-            total[place] += number
+        total = sums[name].get(key)
+        if total is None:
+            sums[name][key] = list(numbers)
+        elif FAMILIES[name].is_least:
+            total[0] = min(total[0], numbers[0])
+        else:
+            for place, number in enumerate(numbers):
+                total[place] += number
     return "".join(_lines(sums)).encode()
 
 

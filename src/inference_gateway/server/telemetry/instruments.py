@@ -4,6 +4,7 @@ Names and buckets are those that dashboards of the gateway know. https://opentel
 """
 
 from bisect import bisect_left
+from math import isnan, nan
 from typing import Final, Literal
 
 import msgspec
@@ -25,6 +26,8 @@ class Family(msgspec.Struct, frozen=True):
     kind: Literal["counter", "gauge", "histogram"]
     meaning: str
     buckets: tuple[float, ...] = ()
+    is_least: bool = False
+    """Whether a gauge is the least of all processes' and not their sum."""
 
     @property
     def width(self) -> int:
@@ -46,6 +49,9 @@ PER_TOKEN = Family(
     (0.001, 0.0025, 0.005, *SECONDS),
 )
 TOOL_CALLS = Family("inference_gateway_tool_calls_total", "counter", "Tool calls that models asked for.")
+TOOL_TIME = Family(
+    "gen_ai_execute_tool_duration_seconds", "histogram", "Time of a tool that the gateway ran.", SECONDS
+)
 TOKEN_DETAILS = Family(
     "inference_gateway_token_details_total",
     "counter",
@@ -83,15 +89,26 @@ RESENT = Family(
     "counter",
     "Calls sent again because their kept-alive connection had died.",
 )
+SERVER_UP = Family(
+    "inference_gateway_tool_server_up",
+    "gauge",
+    "Whether every process has a session with a server that brings tools: 1 or 0.",
+    is_least=True,
+)
+SERVER_RECONNECTS = Family(
+    "inference_gateway_tool_server_reconnects_total",
+    "counter",
+    "Sessions with servers that bring tools, behind the first.",
+)
 LOG_DROPPED = Family(
     "inference_gateway_log_lines_dropped_total", "counter", "Lines of the log that nobody took in time."
 )
 FAMILIES: Final = {
     family.name: family
     for family in (
-        *(TOKEN_USAGE, DURATION, FIRST_TOKEN, PER_TOKEN, TOOL_CALLS, TOKEN_DETAILS, OVERHEAD, REQUESTS),
-        *(UNCOUNTED, UPSTREAM_ERRORS, REFUSED, REQUESTS_OPEN, STREAMS_OPEN, BYTES_IN_FLIGHT),
-        *(CLIENT_CONNECTIONS, POOL_CONNECTIONS, RESENT, LOG_DROPPED),
+        *(TOKEN_USAGE, DURATION, FIRST_TOKEN, PER_TOKEN, TOOL_CALLS, TOOL_TIME, TOKEN_DETAILS, OVERHEAD),
+        *(REQUESTS, UNCOUNTED, UPSTREAM_ERRORS, REFUSED, REQUESTS_OPEN, STREAMS_OPEN, BYTES_IN_FLIGHT),
+        *(CLIENT_CONNECTIONS, POOL_CONNECTIONS, RESENT, SERVER_UP, SERVER_RECONNECTS, LOG_DROPPED),
     )
 }
 
@@ -102,6 +119,18 @@ _decode = msgspec.json.Decoder(tuple[str, dict[str, str]]).decode
 def series_of(key: bytes) -> tuple[str, dict[str, str]]:
     """Name and labels of a series from its key."""
     return _decode(key)
+
+
+def forget_gauges(region: Region) -> None:
+    """Have no gauge say anything until it is set: what a dead process had open went with it."""
+    for key in region.series():
+        if FAMILIES[series_of(key)[0]].kind == "gauge":
+            region.values[region.place(key, 1)] = nan
+
+
+def is_known(numbers: tuple[float, ...]) -> bool:
+    """Whether a gauge was set."""
+    return not isnan(numbers[0])
 
 
 def _place(region: Region, family: Family, labels: dict[str, str]) -> int:

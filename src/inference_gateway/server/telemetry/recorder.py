@@ -22,11 +22,13 @@ from inference_gateway.server.telemetry.instruments import (
     TOKEN_DETAILS,
     TOKEN_USAGE,
     TOOL_CALLS,
+    TOOL_TIME,
     UNCOUNTED,
     UPSTREAM_ERRORS,
     Family,
     Histogram,
     Number,
+    forget_gauges,
     series_of,
 )
 from inference_gateway.server.telemetry.totals import Region, Totals
@@ -43,16 +45,23 @@ _SERVED = frozenset({Outcome.COMPLETE, Outcome.CUT, Outcome.STALLED, Outcome.CLI
 
 
 class _Names:
-    """The values of one label that have series of their own, in any process."""
+    """The values of one label that have series of their own, in any process.
 
-    def __init__(self, totals: Totals, label: str, most: int) -> None:
+    :param family: the figure whose series count.
+    """
+
+    def __init__(self, totals: Totals, label: str, most: int, family: Family) -> None:
         self._totals = totals
         self._label = label
         self._most = most
+        self._family = family.name
         self._known: set[str] = set()
 
     def known(self, name: str) -> str:
         return name if name in self._known else OTHER
+
+    def knows(self, name: str) -> bool:
+        return name in self._known
 
     def learn(self, name: str) -> str:
         if name not in self._known:
@@ -66,8 +75,9 @@ class _Names:
 
     def _catch_up(self) -> None:
         """Learn what other processes count. Seldom: once for each name."""
-        labels = (series_of(key)[1] for key, _, _ in self._totals.read())
-        self._known.update(found[self._label] for found in labels if self._label in found)
+        series = (series_of(key) for key, _, _ in self._totals.read())
+        found = (labels for name, labels in series if name == self._family)
+        self._known.update(labels[self._label] for labels in found if self._label in labels)
         self._known.discard(OTHER)
 
 
@@ -114,9 +124,12 @@ class Recorder:
 
     def __init__(self, totals: Totals, providers: Iterable[str], *, max_models: int) -> None:
         region = self.region = totals.claim()
+        forget_gauges(region)
         self._providers = frozenset(providers)
-        self._models = _Names(totals, "gen_ai_request_model", max_models)
-        self._tools = _Names(totals, "gen_ai_tool_name", _MOST_TOOLS)
+        self._models = _Names(totals, "gen_ai_request_model", max_models, DURATION)
+        self._tools_run = _Names(totals, "gen_ai_tool_name", _MOST_TOOLS, TOOL_TIME)
+        self._tools = _Names(totals, "gen_ai_tool_name", _MOST_TOOLS, TOOL_CALLS)
+        self._tool_times: dict[tuple[str, str], Histogram] = {}
         self._series: dict[tuple[str, str, str, str, Outcome], _Series] = {}
         self._numbers: dict[tuple[str, ...], Number] = {}
         self._overhead: dict[bool, Histogram] = {
@@ -124,7 +137,6 @@ class Recorder:
         }
         self._requests = Number(region, REQUESTS_OPEN)
         self._streams = Number(region, STREAMS_OPEN)
-        # What a dead process had open went with it.
         self._requests.set(0)
         self._streams.set(0)
 
@@ -178,15 +190,33 @@ class Recorder:
         """
         self._count(REFUSED, code=code)
 
-    def _tool_called(self, provider: str, model: str, name: str) -> None:
+    def tool_ran(self, name: str, seconds: float, error: str) -> None:
+        """Take note that a tool was run here, whoever asked for it."""
+        tool = self._tools_run.learn(name)
+        series = self._tool_times.get((tool, error))
+        if series is None:
+            series = self._tool_times[tool, error] = Histogram(
+                self.region,
+                TOOL_TIME,
+                source="gateway",
+                team="unknown",
+                gen_ai_operation_name="execute_tool",
+                gen_ai_tool_name=tool,
+                gen_ai_tool_type=_tool_type(name),
+                error_type=error,
+            )
+        series.observe(seconds)
+
+    def _tool_called(self, provider: str, model: str, tool: str) -> None:
         self._count(
             TOOL_CALLS,
             source="gateway",
             team="unknown",
             gen_ai_provider_name=provider,
             gen_ai_request_model=model,
-            gen_ai_tool_name=self._tools.learn(name),
-            gen_ai_tool_type=_tool_type(name),
+            # Tools that the gateway has itself are not crowded out by what clients bring.
+            gen_ai_tool_name=tool if self._tools_run.knows(tool) else self._tools.learn(tool),
+            gen_ai_tool_type=_tool_type(tool),
         )
 
     def _model(self, request: InferenceRequest, outcome: Outcome, status: int) -> str:

@@ -58,6 +58,10 @@ class Region:
             index = self._places[key] = self._append(key, count)
         return index
 
+    def series(self) -> list[bytes]:
+        """Return the key of each series."""
+        return list(self._places)
+
     def _append(self, key: bytes, count: int) -> int:
         offset = self._end + _HEAD.size + _padded(len(key))
         end = offset + count * _DOUBLE
