@@ -4,6 +4,7 @@ Names and buckets are those that dashboards of the gateway know. https://opentel
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from math import isnan, nan
 from typing import Final, Literal
 
@@ -11,6 +12,8 @@ import msgspec
 
 from inference_gateway.server.telemetry.totals import Region
 
+OWN_SOURCE: Final = "gateway"
+"""Value of `source` on figures that the gateway measured itself."""
 SECONDS: Final = tuple(0.01 * 2**step for step in range(14))
 TOKENS: Final = tuple(float(4**step) for step in range(14))
 _MOMENTS: Final = (
@@ -38,6 +41,15 @@ class Family(msgspec.Struct, frozen=True):
 TOKEN_USAGE = Family("gen_ai_client_token_usage", "histogram", "Tokens per request.", TOKENS)
 DURATION = Family(
     "gen_ai_server_request_duration_seconds", "histogram", "Time of a request to its end.", SECONDS
+)
+CLIENT_DURATION = Family(
+    "gen_ai_client_operation_duration_seconds", "histogram", "Time of a request, as clients tell.", SECONDS
+)
+FIRST_CHUNK = Family(
+    "gen_ai_client_operation_time_to_first_chunk_seconds",
+    "histogram",
+    "Time to a stream's first chunk, as clients tell.",
+    SECONDS,
 )
 FIRST_TOKEN = Family(
     "gen_ai_server_time_to_first_token_seconds", "histogram", "Time to a stream's first event.", SECONDS
@@ -106,7 +118,18 @@ LOG_DROPPED = Family(
 FAMILIES: Final = {
     family.name: family
     for family in (
-        *(TOKEN_USAGE, DURATION, FIRST_TOKEN, PER_TOKEN, TOOL_CALLS, TOOL_TIME, TOKEN_DETAILS, OVERHEAD),
+        *(
+            TOKEN_USAGE,
+            DURATION,
+            CLIENT_DURATION,
+            FIRST_CHUNK,
+            FIRST_TOKEN,
+            PER_TOKEN,
+            TOOL_CALLS,
+            TOOL_TIME,
+            TOKEN_DETAILS,
+            OVERHEAD,
+        ),
         *(REQUESTS, UNCOUNTED, UPSTREAM_ERRORS, REFUSED, REQUESTS_OPEN, STREAMS_OPEN, BYTES_IN_FLIGHT),
         *(CLIENT_CONNECTIONS, POOL_CONNECTIONS, RESENT, SERVER_UP, SERVER_RECONNECTS, LOG_DROPPED),
     )
@@ -167,6 +190,17 @@ class Histogram:
         self._bounds = family.buckets
         self._index = _place(region, family, labels)
         self._sum = self._index + len(family.buckets) + 1
+
+    def merge(self, counts: Sequence[int], total: float) -> None:
+        """Count what somebody else observed.
+
+        :param counts: how many in each bucket, those beyond the last bound at the end.
+        :param total: sum of what was observed.
+        """
+        values = self._values
+        for place, count in enumerate(counts, self._index):
+            values[place] += count
+        values[self._sum] += total
 
     def observe(self, value: float) -> None:
         """Count one more of this size."""

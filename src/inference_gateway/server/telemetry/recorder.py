@@ -6,7 +6,6 @@ while there are not too many.
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Final
 
 from inference_gateway.server.inference import InferenceRequest, Measurement
 from inference_gateway.server.outcome import Outcome
@@ -14,6 +13,7 @@ from inference_gateway.server.telemetry.instruments import (
     DURATION,
     FIRST_TOKEN,
     OVERHEAD,
+    OWN_SOURCE,
     PER_TOKEN,
     REFUSED,
     REQUESTS,
@@ -29,56 +29,15 @@ from inference_gateway.server.telemetry.instruments import (
     Histogram,
     Number,
     forget_gauges,
-    series_of,
 )
+from inference_gateway.server.telemetry.names import Counts, Names
 from inference_gateway.server.telemetry.totals import Region, Totals
 from inference_gateway.server.usage import Usage
 
-OTHER: Final = "other"
-"""Stands for each label value that has no series of its own."""
-
-_LONGEST_NAME = 200
 _MOST_TOOLS = 200
 _UNKNOWN_MODEL = frozenset({400, 404})
 """What a provider answers, among other things, to a model that does not exist."""
 _SERVED = frozenset({Outcome.COMPLETE, Outcome.CUT, Outcome.STALLED, Outcome.CLIENT_GONE})
-
-
-class _Names:
-    """The values of one label that have series of their own, in any process.
-
-    :param family: the figure whose series count.
-    """
-
-    def __init__(self, totals: Totals, label: str, most: int, family: Family) -> None:
-        self._totals = totals
-        self._label = label
-        self._most = most
-        self._family = family.name
-        self._known: set[str] = set()
-
-    def known(self, name: str) -> str:
-        return name if name in self._known else OTHER
-
-    def knows(self, name: str) -> bool:
-        return name in self._known
-
-    def learn(self, name: str) -> str:
-        if name not in self._known:
-            if len(self._known) >= self._most or len(name) > _LONGEST_NAME:
-                return OTHER
-            self._catch_up()
-            if name not in self._known and len(self._known) >= self._most:
-                return OTHER
-            self._known.add(name)
-        return name
-
-    def _catch_up(self) -> None:
-        """Learn what other processes count. Seldom: once for each name."""
-        series = (series_of(key) for key, _, _ in self._totals.read())
-        found = (labels for name, labels in series if name == self._family)
-        self._known.update(labels[self._label] for labels in found if self._label in labels)
-        self._known.discard(OTHER)
 
 
 class _Series:
@@ -86,7 +45,7 @@ class _Series:
 
     def __init__(self, region: Region, error: str, outcome: Outcome, **labels: str) -> None:
         self._region = region
-        self._labels = {"source": "gateway", "team": "unknown", **labels, "error_type": error}
+        self._labels = {"source": OWN_SOURCE, "team": "unknown", **labels, "error_type": error}
         self.duration = self._histogram(DURATION)
         provider = labels["gen_ai_provider_name"]
         self.requests = Number(region, REQUESTS, outcome=outcome.value, gen_ai_provider_name=provider)
@@ -126,9 +85,9 @@ class Recorder:
         region = self.region = totals.claim()
         forget_gauges(region)
         self._providers = frozenset(providers)
-        self._models = _Names(totals, "gen_ai_request_model", max_models, DURATION)
-        self._tools_run = _Names(totals, "gen_ai_tool_name", _MOST_TOOLS, TOOL_TIME)
-        self._tools = _Names(totals, "gen_ai_tool_name", _MOST_TOOLS, TOOL_CALLS)
+        self._models = Names(totals, "gen_ai_request_model", max_models, _own(DURATION))
+        self._tools_run = Names(totals, "gen_ai_tool_name", _MOST_TOOLS, _own(TOOL_TIME))
+        self._tools = Names(totals, "gen_ai_tool_name", _MOST_TOOLS, _own(TOOL_CALLS))
         self._tool_times: dict[tuple[str, str], Histogram] = {}
         self._series: dict[tuple[str, str, str, str, Outcome], _Series] = {}
         self._numbers: dict[tuple[str, ...], Number] = {}
@@ -198,7 +157,7 @@ class Recorder:
             series = self._tool_times[tool, error] = Histogram(
                 self.region,
                 TOOL_TIME,
-                source="gateway",
+                source=OWN_SOURCE,
                 team="unknown",
                 gen_ai_operation_name="execute_tool",
                 gen_ai_tool_name=tool,
@@ -210,7 +169,7 @@ class Recorder:
     def _tool_called(self, provider: str, model: str, tool: str) -> None:
         self._count(
             TOOL_CALLS,
-            source="gateway",
+            source=OWN_SOURCE,
             team="unknown",
             gen_ai_provider_name=provider,
             gen_ai_request_model=model,
@@ -262,6 +221,11 @@ class Recorder:
         if number is None:
             number = self._numbers[key] = Number(self.region, family, **labels)
         return number
+
+
+def _own(family: Family) -> Counts:
+    """Tell series of a figure that were counted here from those that somebody pushed."""
+    return lambda name, labels: name == family.name and labels.get("source") == OWN_SOURCE
 
 
 def _tool_type(name: str) -> str:
