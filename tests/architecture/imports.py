@@ -84,6 +84,7 @@ LATE_IMPORTS = {
     "client/agents.py": "programs that speak to no agent do not wait for what speaks to them",
     "client/transport.py": "imports the HTTP library that carries the calls, and not the other one",
     "server/oidc/__init__.py": "imports what checks signatures where there is an issuer to check for",
+    "server/api/push_opening.py": "imports the types of OTLP only where metrics may be pushed",
     "server/api/tool_servers.py": "imports the MCP package only where the feature is on",
     "server/__main__.py": "says in one line what to install where the server's extra is missing",
 }

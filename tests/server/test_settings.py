@@ -263,9 +263,8 @@ def test_an_old_name_works_with_a_warning() -> None:
     assert warnings_of(AUTH_ENABLE="false") == (
         "environment: AUTH_ENABLE is an old name of AUTH_ENABLED; use the new one",
     )
-    assert problems_of(METRICS_PUSH_ENABLED="1") == (
-        "environment: METRICS_PUSH_ENABLED: metrics push is not part of this version; "
-        "leave it unset or set it to false",
+    assert warnings_of(METRICS_PUSH_ENABLED="1") == (
+        "environment: METRICS_PUSH_ENABLED is an old name of TELEMETRY_METRICS_PUSH_ENABLED; use the new one",
     )
 
 

@@ -280,6 +280,13 @@ class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_port: Annotated[
         int, Meta(ge=0, le=65535, description="Port of `GET /metrics`; 0 takes any free one.")
     ] = 9464
+    metrics_push_enabled: Annotated[
+        bool,
+        Meta(
+            description="Whether clients may push metrics to `POST /v1/metrics`, where metrics are on; needs "
+            "the extra [otel]."
+        ),
+    ] = False
     max_models: Annotated[
         int, Meta(ge=0, le=1000, description="Models with series of their own; others count as `other`.")
     ] = 200
@@ -476,7 +483,6 @@ class MissingFeature(msgspec.Struct, frozen=True):
 
 # A feature that arrives loses its row here and gains its fields above.
 MISSING_FEATURES: Final = (
-    MissingFeature("metrics push", ("TELEMETRY_METRICS_PUSH_ENABLED",)),
     MissingFeature("tracing", ("TELEMETRY_TRACING_ENABLED",), ("TELEMETRY_TRACING_OTLP_ENDPOINT",)),
     MissingFeature(
         "guardrails",

@@ -8,6 +8,7 @@ import msgspec
 
 from inference_gateway.server.api.authentication import Guard, open_guard
 from inference_gateway.server.api.cross_site import SiteRule, site_rule
+from inference_gateway.server.api.push_opening import open_push
 from inference_gateway.server.api.tool_servers import open_mcp
 from inference_gateway.server.pipeline.caller_models import CallerModels
 from inference_gateway.server.pipeline.chain import Handler, Stage, compose
@@ -36,6 +37,7 @@ from inference_gateway.server.transport.pool import Pool
 
 if TYPE_CHECKING:
     from inference_gateway.server.mcp.service import MCP
+    from inference_gateway.server.telemetry.push import Push
 
 
 class Gateway(msgspec.Struct):
@@ -70,6 +72,8 @@ class Gateway(msgspec.Struct):
     """Origins of web pages that may call the gateway; `*` stands for all."""
     recorder: Recorder | None = None
     """Counts what happens, where telemetry is on."""
+    push: "Push | None" = None
+    """Counts what clients measured, where that is taken."""
     ready: bool = True
     """Whether new work is welcome; off while draining."""
 
@@ -133,6 +137,7 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
         exposes_tools=settings.mcp.expose,
         known_origins=frozenset(settings.server.cors_origins),
         recorder=recorder,
+        push=open_push(settings.telemetry, totals, recorder),
     )
 
 

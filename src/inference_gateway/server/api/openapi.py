@@ -132,6 +132,14 @@ OPERATIONS: Mapping[str, Operation] = {
         body="ChatCompletion",
         relays=True,
     ),
+    "pushMetrics": Operation(
+        "Telemetry",
+        "Takes metrics that clients measured, as OTLP over HTTP brings them, with delta temporality. The "
+        "answer says how many points were not taken, and why. 403 unless the operator takes them.",
+        "MetricsTaken",
+        (*ANY, *BODY, errors.Forbidden),
+        body="Metrics",
+    ),
     "listTools": Operation(
         "MCP",
         "Lists the tools that the gateway found on MCP servers. 403 unless the operator exposes them.",
@@ -168,6 +176,7 @@ OPERATIONS: Mapping[str, Operation] = {
 TAGS = {
     "Completions": "Generate text.",
     "Models": "What can be asked, and by which name.",
+    "Telemetry": "What clients measure themselves.",
     "MCP": "Tools of Model Context Protocol servers.",
     "Proxy": "A provider's own API.",
     "Health": "Probes.",
@@ -294,6 +303,14 @@ def _json_of(schema: str) -> Json:
     return {"application/json": {"schema": _ref("schemas", schema)}}
 
 
+def _otlp(message: str) -> Json:
+    described = f"An `{message}` of OTLP."
+    return {
+        "application/x-protobuf": {"schema": {"type": "string", "description": described}},
+        "application/json": {"schema": {"type": "object", "description": described}},
+    }
+
+
 def _answer(description: str, content: Json, *headers: str) -> Json:
     return {
         "description": description,
@@ -332,6 +349,7 @@ def _answers() -> Json:
         "Tools": _answer("The tools.", _json_of("ListToolsResponse")),
         "ToolServers": _answer("How they are.", _json_of("MCPHealth")),
         "MCPMessage": _answer("The answer, by the protocol.", {"application/json": {"schema": {}}}),
+        "MetricsTaken": _answer("What was taken is counted.", _otlp("ExportMetricsServiceResponse")),
         "Document": _answer("The document.", {"application/json": {"schema": {"type": "object"}}}),
         "ChatCompletion": _answer(
             "The completion; events if the request says `stream: true`.",
@@ -427,6 +445,7 @@ def _components() -> Json:
                 "description": "A message of JSON-RPC, as the Model Context Protocol has it.",
                 "content": {"application/json": {"schema": {"type": "object"}}},
             },
+            "Metrics": {"required": True, "content": _otlp("ExportMetricsServiceRequest")},
             "ProviderRequest": {
                 "description": "Whatever the provider expects.",
                 "content": {"application/json": {"schema": {}}, "*/*": {"schema": {}}},

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from inference_gateway.server.api import documents, health, inference, mcp, models, raw
+from inference_gateway.server.api import documents, health, inference, mcp, metrics_push, models, raw
 from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.transport.messages import Request, Response
 
@@ -66,6 +66,7 @@ ROUTES = (
         "Create a chat completion, whole or as a stream",
         inference.create_chat_completion,
     ),
+    Route(("POST",), ("/v1/metrics",), "pushMetrics", "Push metrics", metrics_push.push_metrics),
     Route(_GET, ("/v1/mcp/tools",), "listTools", "List MCP tools", mcp.list_tools),
     Route(_GET, ("/v1/mcp/health",), "mcpHealth", "How the MCP servers are", mcp.health),
     Route(("POST",), ("/mcp",), "mcpServer", "The tools, for MCP clients", mcp.serve),
