@@ -14,7 +14,7 @@ from inference_gateway.server.inference import InferenceRequest, Measurement
 from inference_gateway.server.pipeline.chain import Handler
 from inference_gateway.server.providers.registry import Provider
 from inference_gateway.server.telemetry.recorder import Recorder
-from inference_gateway.server.transport.messages import Response, Sink, Source
+from inference_gateway.server.transport.messages import Passing, Response, Source
 
 _NOTHING = b"{}"
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -50,49 +50,21 @@ class Measuring:
         return response
 
 
-class _MeasuredStream:
+class _MeasuredStream(Passing):
     """A stream on its way out, looked at."""
 
-    __slots__ = ("_measurement", "_sink", "_source")
+    __slots__ = ("_measurement",)
 
     def __init__(self, source: Source, measurement: Measurement) -> None:
-        self._source = source
+        super().__init__(source)
         self._measurement = measurement
-        self._sink: Sink | None = None
-
-    def start(self, sink: Sink) -> None:
-        """Begin."""
-        self._sink = sink
-        self._source.start(self)
-
-    def pause(self) -> None:
-        """Hold the source."""
-        self._source.pause()
-
-    def resume(self) -> None:
-        """Let the source flow."""
-        self._source.resume()
-
-    def close(self) -> None:
-        """Give up the source."""
-        self._source.close()
 
     def write(self, data: bytes) -> None:
         """Pass whole events on."""
         if not self._measurement.first:
             self._measurement.first = perf_counter()
-        if self._sink is not None:
-            self._sink.write(data)
-
-    def finish(self) -> None:
-        """Pass the end on."""
-        if self._sink is not None:
-            self._sink.finish()
-
-    def abort(self, error: Exception) -> None:
-        """Pass the break on."""
-        if self._sink is not None:
-            self._sink.abort(error)
+        assert self._sink is not None
+        self._sink.write(data)
 
 
 class UsageWish:

@@ -16,7 +16,7 @@ from inference_gateway.server.providers.translators.reasoning import (
     StreamConverter,
     convert_answer,
 )
-from inference_gateway.server.transport.messages import Response, Sink, Source
+from inference_gateway.server.transport.messages import Passing, Response, Source
 
 _format: msgspec.json.Decoder[Format | None] = msgspec.json.Decoder(Format | None)
 
@@ -76,51 +76,23 @@ def _written(value: dict[str, object]) -> bytes:
         return codec.encode_leniently(value)  # half a surrogate pair
 
 
-class _ConvertedStream:
+class _ConvertedStream(Passing):
     """A chat stream on whose every event the converter has its say.
 
     What comes in are whole events in their plain writing, and `[DONE]` behind a whole stream.
     """
 
-    __slots__ = ("_converter", "_sink", "_source")
+    __slots__ = ("_converter",)
 
     def __init__(self, source: Source, converter: StreamConverter) -> None:
-        self._source = source
+        super().__init__(source)
         self._converter = converter
-        self._sink: Sink | None = None
-
-    def start(self, sink: Sink) -> None:
-        """Begin to convert."""
-        self._sink = sink
-        self._source.start(self)
-
-    def pause(self) -> None:
-        """Hold the source."""
-        self._source.pause()
-
-    def resume(self) -> None:
-        """Let the source flow."""
-        self._source.resume()
-
-    def close(self) -> None:
-        """Give up the source."""
-        self._source.close()
 
     def write(self, data: bytes) -> None:
         """Convert whole events."""
         converted = b"".join([self._event(event) for event in data[:-2].split(b"\n\n")])
-        if converted and self._sink is not None:
-            self._sink.write(converted)
-
-    def finish(self) -> None:
-        """Pass the end on."""
-        if self._sink is not None:
-            self._sink.finish()
-
-    def abort(self, error: Exception) -> None:
-        """Pass a bad end on."""
-        if self._sink is not None:
-            self._sink.abort(error)
+        if converted:
+            super().write(converted)
 
     def _event(self, event: bytes) -> bytes:
         event += b"\n\n"
