@@ -302,6 +302,89 @@ def test_images_are_shown_to_models_where_images_are_accepted(
         assert told[0]["content"] == "a chart\n[images left out: 1]"
 
 
+@pytest.mark.parametrize("vision", ["true", "false"])
+def test_images_of_a_mixed_turn_are_shown_once_all_results_are_there(
+    start: Start, provider: FakeProvider, toolbox: FakeToolbox, vision: str
+) -> None:
+    url = "data:image/png;base64,AA=="
+
+    async def act(name: str, arguments: Any) -> ToolResult:
+        return ToolResult("", images=(url,))
+
+    toolbox.act = act
+    provider.script = taking_turns(calling(call("mcp_time", id="a"), call("own", id="b")), saying("done"))
+    gateway = start(ENABLE_VISION=vision)
+    message = gateway.chat(body(tools=[OWN])).json()["choices"][0]["message"]
+    echo = [*MESSAGES, message, {"role": "tool", "tool_call_id": "b", "content": "mine"}, MESSAGES[0]]
+    gateway.chat(body(tools=[OWN], messages=echo))
+    _, _, ours, theirs, *rest = asked(provider)[1]["messages"]
+    assert theirs == {"role": "tool", "tool_call_id": "b", "content": "mine"}
+    if vision == "true":
+        assert message["tool_calls"][0]["extra_content"] == {
+            "gateway": {"result": "[images: 1]", "images": [url]}
+        }
+        assert ours["content"] == "[images: 1]"
+        [shown, last] = rest
+        assert shown["content"][1] == {"type": "image_url", "image_url": {"url": url}}
+        assert last == MESSAGES[0]
+    else:
+        assert ours["content"] == "[images left out: 1]"
+        assert rest == [MESSAGES[0]]
+
+
+def test_images_that_could_not_be_sent_back_do_not_ride(
+    start: Start, provider: FakeProvider, toolbox: FakeToolbox
+) -> None:
+    large = "data:image/png;base64," + "A" * 3_000_000
+
+    async def act(name: str, arguments: Any) -> ToolResult:
+        return ToolResult("a chart", images=(large,))
+
+    toolbox.act = act
+    calls = (call("mcp_time", id="a"), call("mcp_time", id="b"), call("own", id="c"))
+    provider.script = taking_turns(calling(*calls))
+    first, second, _ = (
+        start(ENABLE_VISION="true").chat(body(tools=[OWN])).json()["choices"][0]["message"]["tool_calls"]
+    )
+    assert first["extra_content"] == {"gateway": {"result": "a chart", "images": [large]}}
+    assert second["extra_content"] == {"gateway": {"result": "a chart\n[images left out: 1]"}}
+
+
+def test_images_of_an_echo_are_not_shown_where_images_are_not_accepted(
+    gateway: FakeGateway, provider: FakeProvider
+) -> None:
+    mark = {"result": "a chart", "images": ["data:image/png;base64,AA=="]}
+    made = call("mcp_time", extra_content={"gateway": mark})
+    gateway.chat(body(messages=[*MESSAGES, {"role": "assistant", "tool_calls": [made]}]))
+    assert asked(provider)[0]["messages"][2:] == [
+        {"role": "tool", "tool_call_id": "c1", "content": "a chart\n[images left out: 1]"}
+    ]
+
+
+@pytest.mark.parametrize("extra", [[], 5, None, "x"])
+def test_what_a_provider_calls_extra_content_may_be_anything(
+    gateway: FakeGateway, provider: FakeProvider, extra: Any
+) -> None:
+    provider.script = taking_turns(
+        calling(call("mcp_time", id="a", extra_content=extra), call("own", id="b"))
+    )
+    made = gateway.chat(body(tools=[OWN])).json()["choices"][0]["message"]["tool_calls"]
+    assert made[0]["extra_content"] == {"gateway": {"result": "mcp_time: {}"}}
+
+
+@pytest.mark.parametrize("marks", [{"gateway": 5}, {"gateway_calls": 5}, {"gateway_calls": [5]}])
+def test_marks_that_are_none_say_nothing(gateway: FakeGateway, provider: FakeProvider, marks: Any) -> None:
+    answered = [
+        {"role": "assistant", "tool_calls": [call("own", extra_content=marks)]},
+        {"role": "tool", "tool_call_id": "c1", "content": "mine"},
+    ]
+    gateway.chat(body(messages=[*MESSAGES, *answered]))
+    assert asked(provider)[0]["messages"][1:] == [
+        {"role": "assistant", "tool_calls": [call("own")]},
+        answered[1],
+    ]
+
+
 def test_every_later_stage_applies_to_every_turn(
     monkeypatch: pytest.MonkeyPatch, start_gateway: Start, provider: FakeProvider, toolbox: FakeToolbox
 ) -> None:

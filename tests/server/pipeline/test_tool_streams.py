@@ -185,16 +185,40 @@ def test_a_mixed_turn_shows_all_calls_and_our_results_on_ours(
     assert made[1] == {"name": "own", "arguments": "{}", "id": "b"}
 
 
-def test_a_mixed_turn_whose_calls_are_hidden_is_the_clients_alone(
+def test_calls_that_are_hidden_in_a_mixed_turn_ride_on_the_clients_and_come_back_with_it(
     gateway: FakeGateway, provider: FakeProvider, toolbox: FakeToolbox
 ) -> None:
-    mixed = [*pieces("mcp_time", "{}", id="a"), *pieces("own", "{}", index=1, id="b")]
-    provider.script = taking_turns(stream_of(*mixed, finish="tool_calls"))
-    request = body(stream=True, tools=[OWN])
-    seen = chunks(stream(gateway, request, fields="x-mcp-stream-tool-calls: 0\r\n"))
-    assert calls_in(seen) == {0: {"name": "own", "arguments": "{}", "id": "b"}}
+    signature = {"google": {"thought_signature": "s"}}
+    mixed = [
+        *pieces("mcp_time", '{"zone"', ":1}", id="a", extra_content=signature),
+        *pieces("own", "{}", index=1, id="b"),
+        *pieces("mcp_add", "{}", index=2, id="c"),
+    ]
+    provider.script = taking_turns(stream_of(*mixed, finish="tool_calls"), stream_of({"content": "done"}))
+    hidden = {"fields": "x-mcp-stream-tool-calls: 0\r\n"}
+    seen = chunks(stream(gateway, body(stream=True, tools=[OWN]), **hidden))
     assert reasons(seen) == ["tool_calls"]
-    assert toolbox.calls == []
+    [made] = calls_in(seen).values()
+    assert (made["name"], made["arguments"], made["id"]) == ("own", "{}", "b")
+    assert toolbox.calls == [("mcp_time", {"zone": 1}), ("mcp_add", {})]
+
+    said = call("own", id="b", extra_content=made["extra_content"])
+    echo = [
+        *MESSAGES,
+        {"role": "assistant", "content": "", "tool_calls": [said]},
+        {"role": "tool", "tool_call_id": "b", "content": "mine"},
+    ]
+    chunks(stream(gateway, body(stream=True, tools=[OWN], messages=echo), **hidden))
+    _, assistant, *results = provider.calls[1].json()["messages"]
+    time = {**call("mcp_time", id="a"), "extra_content": signature}
+    time["function"] = {"name": "mcp_time", "arguments": '{"zone":1}'}
+    assert assistant["tool_calls"] == [time, call("mcp_add", id="c"), call("own", id="b")]
+    assert results == [
+        {"role": "tool", "tool_call_id": "a", "content": 'mcp_time: {"zone": 1}'},
+        {"role": "tool", "tool_call_id": "c", "content": "mcp_add: {}"},
+        {"role": "tool", "tool_call_id": "b", "content": "mine"},
+    ]
+    assert len(toolbox.calls) == 2
 
 
 def test_usage_comes_once_at_the_end_and_is_the_sum(gateway: FakeGateway, provider: FakeProvider) -> None:

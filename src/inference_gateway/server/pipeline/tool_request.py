@@ -33,6 +33,7 @@ class _Call(msgspec.Struct):
 
 class _Result(msgspec.Struct):
     result: str
+    images: tuple[str, ...] = ()
 
 
 class _StreamOptions(msgspec.Struct):
@@ -47,6 +48,8 @@ _decode_result = msgspec.json.Decoder(_Result).decode
 _decode_name = msgspec.json.Decoder(_Named).decode
 
 _AUTO = b'"auto"'
+_MARKS = frozenset({"gateway", "gateway_calls"})
+"""Members of a call's `extra_content` that are ours."""
 _EMPTY = (b"", b"null", b'""', b"[]")
 
 
@@ -152,11 +155,16 @@ def result_messages(ids: Sequence[str], results: Sequence[ToolResult], *, images
         for call_id, result in zip(ids, results, strict=True)
     ]
     pictures = [url for result in results for url in result.images] if images else []
-    if pictures:
-        parts: list[dict[str, object]] = [{"type": "text", "text": "Images that the tools returned:"}]
-        parts += [{"type": "image_url", "image_url": {"url": url}} for url in pictures]
-        messages.append(codec.encode({"role": "user", "content": parts}))
-    return messages
+    return [*messages, *_shown(pictures)]
+
+
+def _shown(pictures: Sequence[str]) -> list[bytes]:
+    """Write the message that shows pictures, if there are any."""
+    if not pictures:
+        return []
+    parts: list[dict[str, object]] = [{"type": "text", "text": "Images that the tools returned:"}]
+    parts += [{"type": "image_url", "image_url": {"url": url}} for url in pictures]
+    return [codec.encode({"role": "user", "content": parts})]
 
 
 def result_message(call_id: str, text: str) -> bytes:
@@ -165,25 +173,30 @@ def result_message(call_id: str, text: str) -> bytes:
 
 
 def shown_text(result: ToolResult, *, images: bool) -> str:
-    """Say in words what a model is told of a result, and that pictures are missing where they are."""
+    """Say in words what a model is told of a result, and where its pictures are."""
     text = result.text
     if result.is_error and not text.lower().startswith("error"):
         text = f"Error: {text}"
-    if result.images and not images:
-        text = f"{text}\n[images left out: {len(result.images)}]".lstrip()
-    return text
+    if not result.images:
+        return text
+    if not images:
+        return f"{text}\n[images left out: {len(result.images)}]".lstrip()
+    # Some providers refuse a result that says nothing.
+    return text or f"[images: {len(result.images)}]"
 
 
-def settled(messages: bytes, ours: Callable[[str], bool]) -> bytes | None:
+def settled(messages: bytes, ours: Callable[[str], bool], *, images: bool) -> bytes | None:
     """Make what clients echo of our calls into what providers take; None where there is nothing to make.
 
-    A result that rides on its call becomes a tool's message. A call of ours without a result, as a stream
-    shows it, is dropped, and so is every other one beside it that nobody answered.
+    A result that rides on its call becomes a tool's message, and a call that rides on another one a call of
+    its own. A call of ours without a result, as a stream shows it, is dropped, and so is every other one
+    beside it that nobody answered.
     """
     try:
         conversation = decode_many(messages)
-        settler = _Settler(conversation, ours)
+        settler = _Settler(conversation, ours, images=images)
         written = [each for message in conversation for each in settler.settle(message)]
+        written += settler.shown()
     except codec.UNREADABLE:
         return None  # of a shape that the provider may judge
     return b"[" + b",".join(written) + b"]" if settler.changed else None
@@ -192,14 +205,26 @@ def settled(messages: bytes, ours: Callable[[str], bool]) -> bytes | None:
 class _Settler:
     """Goes through a conversation once."""
 
-    def __init__(self, conversation: list[Members], ours: Callable[[str], bool]) -> None:
+    def __init__(self, conversation: list[Members], ours: Callable[[str], bool], *, images: bool) -> None:
         self.changed = False
         self._ours = ours
+        self._images = images
+        self._pictures: list[str] = []
         self._answered = {text_of(message.get("tool_call_id")) for message in conversation}
         self._settled: set[str] = set()
 
     def settle(self, message: Members) -> list[bytes]:
         """Write a message anew, and what follows from it."""
+        # Pictures come behind all results of their turn, the client's too.
+        before = self.shown() if self._pictures and text_of(message.get("role")) != "tool" else []
+        return [*before, *self._settle(message)]
+
+    def shown(self) -> list[bytes]:
+        """Write the message that shows what pictures there were since the last."""
+        pictures, self._pictures = self._pictures, []
+        return _shown(pictures)
+
+    def _settle(self, message: Members) -> list[bytes]:
         if text_of(message.get("tool_call_id")) in self._settled:
             self.changed = True
             return []
@@ -214,19 +239,20 @@ class _Settler:
         return self._without_us(message, list(zip(raws, read, strict=True)))
 
     def _is_ours(self, call: _Call) -> bool:
-        if call.extra_content is not None and "gateway" in call.extra_content:
+        if call.extra_content is not None and not _MARKS.isdisjoint(call.extra_content):
             return True
         return call.function is not None and self._ours(call.function.name)
 
     def _without_us(self, message: Members, calls: list[tuple[msgspec.Raw, _Call]]) -> list[bytes]:
         kept: list[bytes] = []
         results: list[bytes] = []
-        for raw, call in calls:
+        for raw, call in [each for raw, call in calls for each in (*_riding(call), (raw, call))]:
             call_id = call.id or ""
             result = _ridden(call)
             if result is not None and call_id:
                 self._settled.add(call_id)
-                results.append(result_message(call_id, result))
+                self._pictures += result.images if self._images else ()
+                results.append(result_message(call_id, shown_text(result, images=self._images)))
             elif not call_id or call_id not in self._answered:
                 continue
             kept.append(_unmarked(raw, call))
@@ -238,23 +264,32 @@ class _Settler:
         return [codec.encode(rest), *results]
 
 
-def _ridden(call: _Call) -> str | None:
-    marked = (call.extra_content or {}).get("gateway")
-    if marked is None:
-        return None
+def _ridden(call: _Call) -> ToolResult | None:
+    """Read the result that rides on a call."""
+    mark = (call.extra_content or {}).get("gateway")
     try:
-        return _decode_result(marked).result
+        read = _decode_result(mark) if mark is not None else None
     except codec.UNREADABLE:
         return None
+    return ToolResult(read.result, images=read.images) if read is not None else None
+
+
+def _riding(call: _Call) -> list[tuple[msgspec.Raw, _Call]]:
+    """Read the calls that ride on a call: those of its turn that the client was not shown."""
+    marked = (call.extra_content or {}).get("gateway_calls")
+    try:
+        return [(raw, _decode_call(raw)) for raw in _decode_calls(marked)] if marked is not None else []
+    except codec.UNREADABLE:
+        return []
 
 
 def _unmarked(raw: msgspec.Raw, call: _Call) -> bytes:
     """Write a call without what the gateway put on it."""
     extra = call.extra_content
-    if extra is None or "gateway" not in extra:
+    if extra is None or _MARKS.isdisjoint(extra):
         return bytes(raw)
     members = decode_members(raw)
-    rest = {name: value for name, value in extra.items() if name != "gateway"}
+    rest = {name: value for name, value in extra.items() if name not in _MARKS}
     if rest:
         members["extra_content"] = msgspec.Raw(codec.encode(rest))
     else:

@@ -21,7 +21,7 @@ from inference_gateway.server.pipeline.tool_members import (
     decode_members,
     text_of,
 )
-from inference_gateway.server.pipeline.tool_turn import Turn, decode_usage, made_up_id, summed
+from inference_gateway.server.pipeline.tool_turn import Turn, decode_usage, made_up_id, marked, summed
 
 _ENVELOPE = ("id", "object", "created", "model")
 _UNSTAMPED = (b"", b'""', b"0", b"null")
@@ -241,22 +241,26 @@ class ToolStream:
         return piece
 
     def _results(self, results: Mapping[int, dict[str, object]]) -> bytes:
-        """Let results ride on the calls that the client has seen."""
+        """Let results ride on the calls that the client has seen; those of others on the first of these."""
         calls = self._said.calls
         pieces = [
-            {
-                "index": calls[place].index,
-                "function": {"name": "", "arguments": ""},
-                "extra_content": {"gateway": result},
-            }
+            _rider(calls[place].index, {"gateway": result})
             for place, result in results.items()
             if calls[place].index is not None
         ]
+        carrier = next((call.index for call in calls if call.index is not None), None)
+        if carrier is not None and len(pieces) < len(results):
+            unseen = [marked(calls[p].whole(), r) for p, r in results.items() if calls[p].index is None]
+            pieces.append(_rider(carrier, {"gateway_calls": unseen}))
         return _encoded(self._chunk({"content": "", "tool_calls": pieces}, None)) if pieces else b""
 
     def _chunk(self, delta: dict[str, object], finish_reason: str | None) -> dict[str, object]:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
         return {**self._envelope, "choices": [choice]}
+
+
+def _rider(index: int | None, extra: dict[str, object]) -> dict[str, object]:
+    return {"index": index, "function": {"name": "", "arguments": ""}, "extra_content": extra}
 
 
 def _encoded(chunk: dict[str, object]) -> bytes:

@@ -1,6 +1,6 @@
 """What a model said in one turn, whole or in pieces: its message, its calls, what it used. No I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -94,12 +94,26 @@ def _written(call: Call, *, with_index: bool) -> dict[str, object]:
     return members
 
 
-def mark(result: ToolResult, text: str) -> dict[str, object]:
+def mark(result: ToolResult, text: str, *, images: Sequence[str] = ()) -> dict[str, object]:
     """Say on a call what came of it, for a client that gets all calls of its turn."""
     marked: dict[str, object] = {"result": text}
+    if images:
+        marked["images"] = images
     if result.is_error:
         marked["is_error"] = True
     return marked
+
+
+def marked(call: Call, result: dict[str, object]) -> dict[str, object]:
+    """Write a call with its mark."""
+    return _carrying(_written(call, with_index=False), result)
+
+
+def _carrying(members: dict[str, object], result: dict[str, object]) -> dict[str, object]:
+    extra = members.get("extra_content")
+    is_object = isinstance(extra, msgspec.Raw) and bytes(extra).startswith(b"{")
+    known = decode_members(extra) if is_object else {}
+    return {**members, "extra_content": {**known, "gateway": result}}
 
 
 def with_results(
@@ -109,11 +123,7 @@ def with_results(
     calls = []
     for place, call in enumerate(turn.calls):
         members = _written(call, with_index=True)
-        if place in results:
-            extra = call.members.get("extra_content")
-            known = decode_members(extra) if extra is not None and extra != NULL else {}
-            members["extra_content"] = {**known, "gateway": results[place]}
-        calls.append(members)
+        calls.append(_carrying(members, results[place]) if place in results else members)
     return _rewritten(body, {**turn.message, "tool_calls": calls}, "tool_calls", usage)
 
 

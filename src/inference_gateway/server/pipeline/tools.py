@@ -28,6 +28,8 @@ from inference_gateway.server.toolbox import ToolResult
 from inference_gateway.server.transport.messages import Response
 
 _ONE = (b"1", b"1.0", b"null")
+_MOST_RIDING = 4 * 1024 * 1024
+"""Characters of pictures on the calls of one turn: the client has to send them back in its next request."""
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -67,7 +69,11 @@ class ToolLoop:
 
     def _settle(self, request: InferenceRequest, own: frozenset[str]) -> None:
         messages = bytes(request.document.values["messages"])
-        echoed = settled(messages, lambda name: name not in own and self._runner.runs(name))
+        echoed = settled(
+            messages,
+            lambda name: name not in own and self._runner.runs(name),
+            images=self._bounds.images,
+        )
         if echoed is not None:
             request.changes["messages"] = echoed
 
@@ -92,9 +98,9 @@ class _Turns:
         self._call_next = call_next
         self._used: dict[str, object] | None = None
         wish = dialogue.request.wishes.shows_tool_calls
-        self._shown = bounds.shows_calls if wish is None else wish
+        shown = bounds.shows_calls if wish is None else wish
         self.stream = ToolStream(
-            self._is_ours, shown=self._shown, wants_usage=dialogue.wants_usage(), limit=bounds.size
+            self._is_ours, shown=shown, wants_usage=dialogue.wants_usage(), limit=bounds.size
         )
 
     async def whole(self, response: Response) -> Response:
@@ -107,7 +113,7 @@ class _Turns:
                 return self._last(response, body)
             self._used = summed(self._used, tool_turn.usage_of(body))
             if self._goes_to_client(turn, places):
-                marks = _marks(places, await self._run(turn, places))
+                marks = _marks(places, await self._run(turn, places), images=self._bounds.images)
                 response.body = tool_turn.with_results(body, turn, marks, self._used)
                 return response
             if self._is_over():
@@ -121,16 +127,15 @@ class _Turns:
         """Go on from a turn of a stream."""
         places = self._places(turn)
         mixed = self._goes_to_client(turn, places)
-        if not places or (mixed and not self._shown):
-            # Who does not see our calls could not say in the next request what came of them.
+        if not places:
             return Ending(self.stream.last({}))
         if not mixed and self._is_over():
             return Ending(self.stream.stopped(self._note()))
         results = await self._run(turn, places)
-        marks = _marks(places, results)
         if mixed:
+            marks = _marks(places, results, images=self._bounds.images)
             return Ending(self.stream.last(marks))
-        show(self.stream.go_on(marks))
+        show(self.stream.go_on(_marks(places, results, images=False)))
         self._append(turn, results)
         return await self._call_next(self._dialogue.following())
 
@@ -168,12 +173,18 @@ class _Turns:
         return response
 
 
-def _marks(places: Sequence[int], results: Sequence[ToolResult]) -> dict[int, dict[str, object]]:
-    """Say on calls what came of them; a call can carry nothing but text."""
-    return {
-        place: tool_turn.mark(result, shown_text(result, images=False))
-        for place, result in zip(places, results, strict=True)
-    }
+def _marks(
+    places: Sequence[int], results: Sequence[ToolResult], *, images: bool
+) -> dict[int, dict[str, object]]:
+    """Say on calls what came of them, with pictures where those will be wanted again."""
+    room = _MOST_RIDING if images else 0
+    marks = {}
+    for place, result in zip(places, results, strict=True):
+        size = sum(map(len, result.images))
+        riding = result.images if size <= room else ()
+        room -= size if riding else 0
+        marks[place] = tool_turn.mark(result, shown_text(result, images=bool(riding)), images=riding)
+    return marks
 
 
 def _wants_several(request: InferenceRequest) -> bool:
