@@ -68,6 +68,19 @@ def test_tools_are_called_by_name_in_direct_mode_in_streams_too(start: Start) ->
     assert "3" in said
 
 
+@pytest.mark.parametrize("mode", ["selector", "direct"])
+@pytest.mark.parametrize("name", ["mcp_add", "mcp_one_add"])
+def test_a_model_that_calls_an_excluded_tool_is_told_that_there_is_none(
+    start: Start, mode: str, name: str
+) -> None:
+    gateway = start(MCP_TOOL_MODE=mode, MCP_EXCLUDE_TOOLS="add")
+    reply = gateway.chat(following([{"name": name, "arguments": {"a": 1, "b": 2}}], "sorry"))
+    [choice] = reply.json()["choices"]
+    assert (choice["message"]["content"], choice["finish_reason"]) == ("sorry", "stop")
+    repeated = gateway.chat(following([{"name": name, "arguments": {"a": 1, "b": 2}}]))
+    assert repeated.json()["choices"][0]["message"]["content"] == f"Error: there is no tool '{name}'"
+
+
 def test_a_server_that_is_down_costs_its_tools_and_nothing_else(start_gateway: Start) -> None:
     gateway = start_gateway(MCP_ENABLED="true", MCP_SERVERS="http://127.0.0.1:9/mcp", MOCK_ENABLED="true")
     reply = gateway.chat(body("mock/echo"))

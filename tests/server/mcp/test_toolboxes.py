@@ -61,8 +61,6 @@ async def test_arguments_that_are_no_object_are_told(direct: DirectToolbox, argu
 
 
 async def test_what_is_not_offered_is_not_run(direct: DirectToolbox, selector: SelectorToolbox) -> None:
-    assert not direct.runs("mcp_secret")
-    assert not selector.runs("mcp_secret")
     order = json.dumps({"name": "secret"})
     for found in (
         await direct.run("mcp_secret", ""),
@@ -71,6 +69,15 @@ async def test_what_is_not_offered_is_not_run(direct: DirectToolbox, selector: S
     ):
         assert found.is_error
         assert "there is no tool" in found.text
+
+
+def test_every_call_under_our_prefix_is_ours_to_answer(
+    direct: DirectToolbox, selector: SelectorToolbox
+) -> None:
+    for toolbox in (direct, selector):
+        assert toolbox.runs("mcp_echo")
+        assert toolbox.runs("mcp_secret")
+        assert not toolbox.runs("echo")
 
 
 def test_the_selector_offers_two_tools_or_none(catalogue: Catalogue, selector: SelectorToolbox) -> None:

@@ -85,8 +85,8 @@ class DirectToolbox:
         return self._definitions
 
     def runs(self, name: str) -> bool:
-        """Tell whether there is such a tool."""
-        return self._catalogue.find(name) is not None
+        """Tell whether a call is for these tools: one of a tool that is not there is told so, and not passed on."""
+        return name.startswith(names.PREFIX)
 
     async def run(self, name: str, arguments: str) -> ToolResult:
         """Run a tool by its given or qualified name."""
@@ -115,7 +115,7 @@ class SelectorToolbox:
 
     def runs(self, name: str) -> bool:
         """Tell whether this is one of the two, or a tool that the model has learnt of from them."""
-        return name in {GET, EXECUTE} or self._direct.runs(name)
+        return self._direct.runs(name)
 
     async def run(self, name: str, arguments: str) -> ToolResult:
         """Find tools, or run one."""
