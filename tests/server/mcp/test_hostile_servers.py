@@ -1,6 +1,7 @@
 """Servers that break the protocol, or are out to harm: the model is told, and nothing else suffers."""
 
 import json
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -182,3 +183,16 @@ def test_secrets_that_a_server_repeats_do_not_reach_the_log(
     eventually(lambda: tools.states() == ["unavailable"])
     assert "no: Bearer ********" in caplog.text
     assert "t0ps3cret" not in caplog.text
+
+
+def test_a_session_does_not_reach_the_log_at_its_most_talkative(
+    start_script: Script, open_tools: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    server = start_script(answering({"content": [{"type": "text", "text": "well"}]}), session="s3ssion")
+    tools = open_tools({"url": server.url, "token": "t0ps3cret", "headers": {"X-Empty": ""}})
+    assert tools.call("mcp_act").text == "well"
+    logging.getLogger("client").warning("somebody else's")
+    assert "s3ssion" not in caplog.text
+    assert "t0ps3cret" not in caplog.text
+    assert "somebody else's" in caplog.text

@@ -155,6 +155,13 @@ class MCP:
 
 
 def quiet_library() -> None:
-    """Keep the library's own records out of the log: messages and ids of sessions stand in them."""
+    """Keep the libraries' own records out of the log: messages, headers and ids of sessions stand in them."""
     logging.getLogger("mcp").setLevel(logging.CRITICAL)
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    logging.getLogger("client").addFilter(_is_not_the_librarys)
+    for name in ("httpx2", "httpcore2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _is_not_the_librarys(record: logging.LogRecord) -> bool:
+    """Tell records of the official client's sessions from those of whoever else calls a logger `client`."""
+    return not record.pathname.endswith("/mcp/client/session.py")
