@@ -146,6 +146,21 @@ def test_a_gateways_call_with_broken_arguments_is_only_logged(
     assert "mcp_search" in caplog.text
 
 
+def test_a_gateways_call_is_told_as_soon_as_its_result_is_there() -> None:
+    heard = Recorder("own")
+    heard.chunk(calling("mcp_search", "{}"))
+    own = {"index": 1, "id": "2", "function": {"name": "own", "arguments": "{}"}}
+    heard.chunk(choice(tool_calls=[own]))
+    mark = {"gateway": {"result": "found"}}
+    said = {"index": 0, "function": {"name": "", "arguments": ""}, "extra_content": mark}
+    heard.chunk(choice(content="", tool_calls=[said]))
+    assert (heard.of("mcp_tool"), heard.of("tool")) == (["mcp_search"], [])
+    heard.chunk(choice(content="It is here."))
+    heard.chunk(choice("tool_calls"))
+    heard.dispatcher.done()
+    assert (heard.of("mcp_tool"), heard.of("tool")) == (["mcp_search"], ["{}"])
+
+
 def test_every_round_of_the_gateway_is_told_by_itself() -> None:
     heard = Recorder("f")
     heard.chunk(calling("mcp_a", "{}", "tool_calls"))

@@ -76,20 +76,62 @@ def test_the_openai_packages_streaming_helper_reads_all_turns(client: openai.Ope
 
 
 def test_our_sdk_reports_our_calls_as_such_and_its_own_as_its_own(gateway: FakeGateway) -> None:
-    script = json.dumps([[{"name": "mcp_time"}], [{"name": "own", "arguments": {"x": 1}}]])
-    ours: list[str] = []
-    theirs: list[str] = []
+    script = json.dumps(
+        [[{"name": "mcp_time"}], [{"name": "mcp_add"}, {"name": "own", "arguments": {"x": 1}}]]
+    )
+    heard: list[str] = []
     with InferenceGatewayClient(gateway.url + "/v1") as client:
         client.stream_chat_completion(
             StreamCallbacks(
-                on_mcp_tool=lambda call: ours.append(call.function.name),
-                on_tool=lambda call: theirs.append(call.function.name),
+                on_chunk=lambda chunk: heard.append("delta"),
+                on_mcp_tool=lambda call: heard.append(call.function.name),
+                on_tool=lambda call: heard.append(call.function.name),
             ),
             "mock/tools",
             [{"role": "user", "content": script}],
             tools=[OWN],
         )
-    assert (ours, theirs) == (["mcp_time"], ["own"])
+    assert [name for name in heard if name != "delta"] == ["mcp_time", "mcp_add", "own"]
+    # The next turn's deltas come behind the call of the turn before.
+    assert "delta" in heard[heard.index("mcp_time") : heard.index("mcp_add")]
+
+
+@pytest.mark.parametrize("shown", ["true", "false"])
+def test_our_sdk_goes_on_after_a_mixed_turn_of_a_stream(
+    gateway: FakeGateway, toolbox: FakeToolbox, shown: str
+) -> None:
+    messages: Any = [{"role": "user", "content": json.dumps([[{"name": "mcp_add"}, {"name": "own"}]])}]
+    headers = {"X-MCP-Stream-Tool-Calls": shown}
+    with InferenceGatewayClient(gateway.url + "/v1", default_headers=headers) as client:
+        with client.create_chat_completion_stream("mock/tools", messages, tools=[OWN]) as stream:
+            message = stream.get_final_completion().choices[0].message
+        made = [call.function.name for call in message.tool_calls or ()]
+        assert made == (["mcp_add", "own"] if shown == "true" else ["own"])
+        own = (message.tool_calls or [])[-1]
+        messages += [message, {"role": "tool", "tool_call_id": own.id, "content": "mine"}]
+        last = client.create_chat_completion("mock/tools", messages, tools=[OWN])
+    assert last.choices[0].message.content == "mcp_add: {}\nmine"
+    assert toolbox.calls == [("mcp_add", {})]
+
+
+@pytest.mark.parametrize("shown", ["true", "false"])
+def test_the_openai_package_goes_on_after_a_mixed_turn_of_a_stream(
+    client: openai.OpenAI, toolbox: FakeToolbox, shown: str
+) -> None:
+    messages: Any = [{"role": "user", "content": json.dumps([[{"name": "mcp_add"}, {"name": "own"}]])}]
+    with client.chat.completions.stream(
+        model="mock/tools",
+        messages=messages,
+        tools=[OWN],
+        extra_headers={"X-MCP-Stream-Tool-Calls": shown},
+    ) as stream:
+        message = stream.get_final_completion().choices[0].message
+    own = (message.tool_calls or [])[-1]
+    assert own.function.name == "own"
+    messages += [message.to_dict(), {"role": "tool", "tool_call_id": own.id, "content": "mine"}]
+    last = client.chat.completions.create(model="mock/tools", messages=messages, tools=[OWN])
+    assert last.choices[0].message.content == "mcp_add: {}\nmine"
+    assert toolbox.calls == [("mcp_add", {})]
 
 
 def test_our_sdk_runs_its_own_calls_and_leaves_us_ours(gateway: FakeGateway, toolbox: FakeToolbox) -> None:

@@ -99,6 +99,17 @@ class ToolCallAssembly:
             call.assembled(f"call_{completion_id}_{position}") for position, call in enumerate(self._calls)
         ]
 
+    def taken(
+        self, piece: ChatCompletionMessageToolCallChunk, completion_id: str
+    ) -> ChatCompletionMessageToolCall | None:
+        """Take the call out that a piece was the last of."""
+        call = self._continued(piece)
+        if call is None:
+            return None
+        position = self._calls.index(call)
+        del self._calls[position]
+        return call.assembled(f"call_{completion_id}_{position}")
+
     def _continued(self, piece: ChatCompletionMessageToolCallChunk) -> "_Call | None":
         """Find the call that a piece is more of; `None` if it opens one."""
         if piece.index is not None:
@@ -110,6 +121,11 @@ class ToolCallAssembly:
         if not same or _is_another(same[-1], piece):
             return None
         return same[-1]
+
+
+def carries_result(call: ChatCompletionMessageToolCall | ChatCompletionMessageToolCallChunk) -> bool:
+    """Tell whether the gateway ran a call, and says on it what came of that."""
+    return call.extra_content is not None and "gateway" in (call.extra_content.model_extra or {})
 
 
 def _names_a_function(piece: ChatCompletionMessageToolCallChunk) -> bool:

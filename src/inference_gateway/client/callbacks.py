@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from inference_gateway.client.accumulate import ToolCallAssembly
+from inference_gateway.client.accumulate import ToolCallAssembly, carries_result
 from inference_gateway.types import (
     ChatCompletionMessageToolCall,
     ChatCompletionStreamChoice,
@@ -36,7 +36,8 @@ class StreamCallbacks:
     """Once per complete call of a tool of the request."""
 
     on_mcp_tool: Callable[[ChatCompletionMessageToolCall], object] | None = None
-    """Once per complete call of any other tool, if its arguments are empty or JSON: the gateway runs it."""
+    """Once per complete call of any other tool, if its arguments are empty or JSON: the gateway runs it, and
+    tells it as soon as there is a result, which rides on the call as `extra_content.gateway`."""
 
     on_usage_metrics: Callable[[CompletionUsage], object] | None = None
     """For every chunk that reports the tokens used; usually that is one, near the end."""
@@ -110,7 +111,12 @@ class CallbackDispatcher:
 
     def _tool_calls(self, choice: ChatCompletionStreamChoice) -> None:
         for piece in choice.delta.tool_calls or []:
-            self._calls.setdefault(choice.index, ToolCallAssembly()).add(piece)
+            assembly = self._calls.setdefault(choice.index, ToolCallAssembly())
+            assembly.add(piece)
+            # The result is the last that is said of a call which the gateway runs.
+            call = assembly.taken(piece, self._completion_id) if carries_result(piece) else None
+            if call is not None:
+                self._route(call)
         if choice.finish_reason == "tool_calls":
             self._complete(choice.index)
 

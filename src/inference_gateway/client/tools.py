@@ -18,6 +18,7 @@ from pydantic import create_model as make_model
 from pydantic.fields import FieldInfo
 from pydantic_core import to_json
 
+from inference_gateway.client.accumulate import carries_result
 from inference_gateway.client.docstrings import described
 from inference_gateway.client.errors import InferenceGatewayError, field_errors, sentence, wrong
 from inference_gateway.client.structured import QuietJsonSchema, first_line, strict_schema
@@ -399,7 +400,7 @@ class ToolRun:
 
     def _unanswered(self, choice: ChatCompletionChoice) -> list[Call]:
         """Return the calls that wait for a result, without those that the gateway answered itself."""
-        calls = [call for call in choice.message.tool_calls or [] if not _carries_result(call)]
+        calls = [call for call in choice.message.tool_calls or [] if not carries_result(call)]
         if choice.finish_reason == "tool_calls":
             return calls
         return [
@@ -489,18 +490,13 @@ def _with_calls(message: ResponseMessage, calls: list[Call]) -> ResponseMessage:
 
     Those that carry their result stay: the gateway makes a tool's message of it.
     """
-    calls = [call for call in message.tool_calls or [] if call in calls or _carries_result(call)]
+    calls = [call for call in message.tool_calls or [] if call in calls or carries_result(call)]
     if len(calls) == len(message.tool_calls or []):
         return message
     kept = message.model_copy(update={"tool_calls": calls or None})
     if not calls:
         kept.model_fields_set.discard("tool_calls")
     return kept
-
-
-def _carries_result(call: Call) -> bool:
-    """Tell whether the gateway ran a call, and says on it what came of that."""
-    return call.extra_content is not None and "gateway" in (call.extra_content.model_extra or {})
 
 
 def _result_of(value: object) -> ToolResult:
