@@ -231,12 +231,11 @@ class _Settler:
         calls = message.get("tool_calls")
         if calls is None or not bytes(calls).startswith(b"["):
             return [codec.encode(message)]
-        raws = _decode_calls(calls)
-        read = [_decode_call(raw) for raw in raws]
-        if not any(self._is_ours(call) for call in read):
+        read = [(raw, _decode_call(raw)) for raw in _decode_calls(calls)]
+        if not any(self._is_ours(call) for _, call in read):
             return [codec.encode(message)]
         self.changed = True
-        return self._without_us(message, list(zip(raws, read, strict=True)))
+        return self._without_us(message, [each for pair in read for each in (*_riding(pair[1]), pair)])
 
     def _is_ours(self, call: _Call) -> bool:
         if call.extra_content is not None and not _MARKS.isdisjoint(call.extra_content):
@@ -246,7 +245,7 @@ class _Settler:
     def _without_us(self, message: Members, calls: list[tuple[msgspec.Raw, _Call]]) -> list[bytes]:
         kept: list[bytes] = []
         results: list[bytes] = []
-        for raw, call in [each for raw, call in calls for each in (*_riding(call), (raw, call))]:
+        for raw, call in calls:
             call_id = call.id or ""
             result = _ridden(call)
             if result is not None and call_id:

@@ -111,9 +111,10 @@ def marked(call: Call, result: dict[str, object]) -> dict[str, object]:
 
 def _carrying(members: dict[str, object], result: dict[str, object]) -> dict[str, object]:
     extra = members.get("extra_content")
-    is_object = isinstance(extra, msgspec.Raw) and bytes(extra).startswith(b"{")
-    known = decode_members(extra) if is_object else {}
-    return {**members, "extra_content": {**known, "gateway": result}}
+    # Which is an object, where it is what its name says.
+    known = bytes(extra) if isinstance(extra, msgspec.Raw) else b""
+    others = decode_members(known) if known.startswith(b"{") else {}
+    return {**members, "extra_content": {**others, "gateway": result}}
 
 
 def with_results(
