@@ -51,6 +51,9 @@ class MCPServerHealth(WireModel):
     transport: Annotated[str, Field(description="How it is spoken to.", examples=["streamable-http"])] = ""
     protocol_version: Annotated[str, Field(description="Version of the protocol that is spoken.")] = ""
     tools: Annotated[int, Field(description="How many of its tools are offered.")] = 0
+    left_out: Annotated[
+        int, Field(description="How many tools it lists that no model could be offered; the log says why.")
+    ] = 0
     error: Annotated[str | None, Field(description="Why it is not available.")] = None
 
 

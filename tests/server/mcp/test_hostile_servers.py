@@ -21,20 +21,35 @@ def answering(result: Any) -> dict[str, Any]:
     return {"tools/call": lambda params: result}
 
 
-def test_a_text_block_without_text_is_an_error_for_the_model_alone(
-    start_script: Script, open_tools: Open
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ([{"type": "text"}], "The tool returned nothing."),
+        ([{"type": "text", "text": None}, {"type": "text", "text": "rest"}], "rest"),
+        ([{"type": "text", "text": {"a": 1}}], '{"a":1}'),
+        ([{"type": "text", "text": "x", "annotations": 5, "_meta": []}], "x"),
+        ([5, {"type": "text", "text": "x"}], "[a part that cannot be read was left out]\nx"),
+        ([{"type": "image"}], "[a part of the type 'image' that cannot be read was left out]"),
+        ([{}], "[a part of the type 'None' that cannot be read was left out]"),
+        ([{"type": "hologram"}], "[a part of the type 'hologram' that cannot be read was left out]"),
+        ([{"type": "text", "text": ""}] * 1001, "[1 more parts were left out]"),
+    ],
+)
+def test_blocks_that_cannot_be_read_cost_nothing_but_themselves(
+    start_script: Script, open_tools: Open, content: list[Any], told: str
 ) -> None:
-    tools = open_tools(start_script(answering({"content": [{"type": "text"}]})).url)
-    failed = tools.call("mcp_act")
-    assert failed.is_error
-    assert failed.text.startswith("Error: the server's answer is malformed: ")
-    assert tools.gateway.request("GET", "/health").status == 200
+    tools = open_tools(start_script(answering({"content": content, "isError": None, "_meta": None})).url)
+    found = tools.call("mcp_act")
+    assert (found.text, found.is_error) == (told, False)
     assert tools.states() == ["available"]
 
 
-@pytest.mark.parametrize(
-    "result", [{"content": "x"}, {"content": [{}]}, 5, {"content": [{"type": "image"}]}, b"{", b"[]", b""]
-)
+def test_a_result_may_be_structured_and_nothing_else(start_script: Script, open_tools: Open) -> None:
+    tools = open_tools(start_script(answering({"structuredContent": {"a": 1}})).url)
+    assert tools.call("mcp_act").text == '{"a":1}'
+
+
+@pytest.mark.parametrize("result", [{"content": "x"}, {"content": [], "isError": "x"}, 5, b"{", b"[]", b""])
 def test_answers_that_make_no_sense_are_errors_for_the_model(
     start_script: Script, open_tools: Open, result: Any
 ) -> None:
@@ -87,11 +102,39 @@ def test_tools_that_no_model_could_be_offered_are_left_out(start_script: Script,
     assert second.startswith("mcp_odd_name_1_")
 
 
+def test_a_tool_that_is_none_is_left_out_and_reported_and_the_rest_works(
+    start_script: Script, open_tools: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    schema = {"type": "object"}
+    bad = [
+        {"name": "an-array", "inputSchema": {"type": "array"}},
+        {"name": "odd-properties", "inputSchema": {**schema, "properties": [1]}},
+        {"name": "odd-required", "inputSchema": {**schema, "required": "all"}},
+        {"name": "odd-words", "inputSchema": schema, "description": 5},
+        {"name": "no-schema"},
+        {"name": 5, "inputSchema": schema},
+        7,
+    ]
+    good = {"name": "act", "inputSchema": {}, "outputSchema": 5, "annotations": [], "icons": "x", "_meta": 1}
+    server = start_script(
+        {
+            "tools/list": lambda params: {"tools": [*bad, good]},
+            **answering({"content": [{"type": "text", "text": "well"}]}),
+        }
+    )
+    tools = open_tools(server.url, MCP_POLLING_INTERVAL="10ms")
+    assert list(tools.listed()) == ["mcp_act"]
+    assert tools.listed()["mcp_act"]["input_schema"] == schema
+    assert tools.call("mcp_act").text == "well"
+    assert tools.health()[0]["left_out"] == 7
+    eventually(lambda: server.asked.count("tools/list") > 3)
+    assert caplog.text.count("has a tool that cannot be offered: 'odd-required'") == 1
+
+
 def test_a_list_that_breaks_the_protocol_makes_the_server_unavailable(
     start_script: Script, open_tools: Open
 ) -> None:
-    tool = {"name": "not-an-object", "inputSchema": {"type": "array"}}
-    server = start_script({"tools/list": lambda params: {"tools": [tool]}})
+    server = start_script({"tools/list": lambda params: {"tools": {"act": 1}}})
     tools = open_tools(server.url, wait=0, MCP_MAX_RETRIES="0")
     eventually(lambda: tools.states() == ["unavailable"])
     assert tools.health()[0]["error"] == "its answers are not what they should be"

@@ -1,1 +1,1 @@
-"""Tools of MCP servers. Only `client`, `links` and `service` need the `mcp` package."""
+"""Tools of MCP servers. All but `catalogue`, `names`, `results` and `toolboxes` need the `mcp` package."""

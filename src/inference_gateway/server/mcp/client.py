@@ -6,7 +6,7 @@ https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#backwa
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import httpx2
 import msgspec
@@ -14,10 +14,12 @@ from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from mcp.client.session import MessageHandlerFnT
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import Implementation
+from mcp.shared.message import SessionMessage
+from mcp.types import Implementation, JSONRPCResponse
 
 from inference_gateway._version import __version__
 from inference_gateway.server.mcp.egress import LARGEST_ANSWER, WayOut, http_client
+from inference_gateway.server.mcp.mending import LeftOut, mended
 from inference_gateway.server.settings import MCPServerSettings
 
 
@@ -38,6 +40,8 @@ class Doors(msgspec.Struct, frozen=True):
     """Told the status where the server does not know the session any more."""
     heard: MessageHandlerFnT
     """Told what the server says unasked."""
+    left_out: LeftOut
+    """Told of tools that cannot be offered."""
 
 
 def ways(server: MCPServerSettings) -> tuple[Way, ...]:
@@ -57,7 +61,7 @@ def ways(server: MCPServerSettings) -> tuple[Way, ...]:
 async def session(server: MCPServerSettings, way: Way, doors: Doors) -> AsyncIterator[Client]:
     """Hold a session with a server: initialized, and over when the context is left."""
     client = Client(
-        _transport(server, way, doors),
+        _mending(_transport(server, way, doors), doors.left_out),
         mode=way.mode,
         cache=None,
         message_handler=doors.heard,
@@ -82,6 +86,54 @@ def may_speak_otherwise(error: BaseException) -> bool:
     if any(issubclass(kind, httpx2.TransportError) for kind in kinds):
         return False
     return any(issubclass(kind, MCPError | TimeoutError | httpx2.HTTPStatusError) for kind in kinds)
+
+
+@asynccontextmanager
+async def _mending(
+    transport: AbstractAsyncContextManager[tuple[Any, Any]], left_out: LeftOut
+) -> AsyncIterator[tuple[Any, Any]]:
+    async with transport as (answers, requests):
+        yield _Mended(answers, left_out), requests
+
+
+class _Mended:
+    """A stream of what a server says, made to fit before the client looks at it."""
+
+    def __init__(self, answers: Any, left_out: LeftOut) -> None:
+        self._answers = answers
+        self._left_out = left_out
+
+    @property
+    def last_context(self) -> Any:
+        """The context of whoever sent the last message, where the transport tells."""
+        return getattr(self._answers, "last_context", None)
+
+    async def receive(self) -> SessionMessage | Exception:
+        """Return what comes next."""
+        return self._mended(await self._answers.receive())
+
+    async def aclose(self) -> None:
+        """Want no more."""
+        await self._answers.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        return self._mended(await self._answers.__anext__())
+
+    async def __aenter__(self) -> Self:
+        await self._answers.__aenter__()
+        return self
+
+    async def __aexit__(self, *failure: Any) -> bool | None:
+        ended: bool | None = await self._answers.__aexit__(*failure)
+        return ended
+
+    def _mended(self, said: SessionMessage | Exception) -> SessionMessage | Exception:
+        if isinstance(said, SessionMessage) and isinstance(said.message, JSONRPCResponse):
+            said.message.result = mended(said.message.result, self._left_out)
+        return said
 
 
 def _transport(

@@ -27,21 +27,17 @@ from mcp.types import (
 from mcp.types import Tool as ListedTool
 from pydantic import TypeAdapter, ValidationError
 
-from inference_gateway.server import codec
 from inference_gateway.server.mcp.catalogue import Tool
 from inference_gateway.server.mcp.client import Doors, Way, causes, may_speak_otherwise, session, ways
 from inference_gateway.server.mcp.egress import WayOut
+from inference_gateway.server.mcp.mending import MOST_TOOLS
 from inference_gateway.server.settings import MASK, MCPServerSettings, MCPSettings
 
 logger = logging.getLogger("inference_gateway.mcp")
 
 State = Literal["connecting", "available", "unavailable"]
 
-_MOST_TOOLS = 1000
 _MOST_PAGES = 100
-_LARGEST_DEFINITION = 64 * 1024
-"""Bytes of one tool's description and schema."""
-_LONGEST_NAME = 256
 _SHORTEST_PAUSE = 1.0
 """Seconds between two lists, however often a server says that its list has changed."""
 _LONGEST_REASON = 300
@@ -103,10 +99,12 @@ class Link:
         self.protocol = ""
         self.sessions = 0
         """Sessions that there have been."""
+        self.left_out = 0
+        """Tools that it lists and that no model could be offered."""
         self._number = number
         self._settings = settings
         self._listener = listener
-        self._doors = Doors(way_out, self._session_refused, self._hear)
+        self._doors = Doors(way_out, self._session_refused, self._hear, self._leave_out)
         self._ways = ways(server)
         # Per session.
         self._client: Client | None = None
@@ -114,7 +112,10 @@ class Link:
         self._up = asyncio.Event()
         self._is_broken = False
         self._was_up = False
+        # Per list of tools.
+        self._unfit = 0
         # For good.
+        self._told_of: set[str] = set()
         self._over = asyncio.Event()
 
     @property
@@ -246,9 +247,11 @@ class Link:
             logger.debug("MCP server %s tells no changes: %r", self.address, type(error))
 
     async def _refresh(self, client: Client) -> None:
+        self._unfit = 0
         async with asyncio.timeout(self._settings.polling_timeout):
             listed = await self._list(client)
-        tools = tuple(filter(None, (_tool(each, self.address) for each in listed)))
+        self.left_out = self._unfit
+        tools = tuple(Tool(each.name, each.description or "", each.input_schema) for each in listed)
         self._listener.listed(self._number, self._title(client), tools)
 
     async def _list(self, client: Client) -> list[ListedTool]:
@@ -260,11 +263,11 @@ class Link:
             page = await client.session.list_tools(params=PaginatedRequestParams(cursor=cursor))
             tools += page.tools
             cursor = page.next_cursor
-            if cursor is None or len(tools) >= _MOST_TOOLS:
+            if cursor is None or len(tools) >= MOST_TOOLS:
                 break
-        if len(tools) > _MOST_TOOLS:
-            logger.warning("MCP server %s lists more than %d tools", self.address, _MOST_TOOLS)
-        return tools[:_MOST_TOOLS]
+        if len(tools) > MOST_TOOLS:
+            logger.warning("MCP server %s lists more than %d tools", self.address, MOST_TOOLS)
+        return tools[:MOST_TOOLS]
 
     def _title(self, client: Client) -> str:
         """Return the configured name, else the server's own, else its host and port."""
@@ -308,6 +311,15 @@ class Link:
         if isinstance(message, ToolListChangedNotification):
             self._news.set()
 
+    def _leave_out(self, name: str, reason: str) -> None:
+        """Take note of a tool that cannot be offered, and say so once."""
+        self._unfit += 1
+        if name not in self._told_of and len(self._told_of) < MOST_TOOLS:
+            self._told_of.add(name)
+            logger.warning(
+                "MCP server %s has a tool that cannot be offered: %.100r: %.300s", self.address, name, reason
+            )
+
     def _session_refused(self, status: int) -> None:
         logger.debug("MCP server %s refused its session with status %d", self.address, status)
         # The client sends in the context of whoever asks it to.
@@ -344,7 +356,7 @@ class Link:
         reason = "; ".join(f"{type(each).__name__}: {each}" for each in causes(error))
         secrets = [*self.server.headers.values(), *self.server.env.values()]
         for secret in (*secrets, *((self.server.token,) if self.server.token else ())):
-            reason = reason.replace(secret.reveal(), MASK)
+            reason = reason.replace(secret.reveal(), MASK) if secret.reveal() else reason
         is_news = self.state != "unavailable" or not self._settings.disable_healthcheck_logs
         level = logging.INFO if is_news else logging.DEBUG
         logger.log(level, "MCP server %s: %s (%.*r)", self.address, self.problem, _LONGEST_REASON, reason)
@@ -359,18 +371,3 @@ def _in_our_words(error: Exception) -> str:
     if any(issubclass(kind, Broken) for kind in kinds):
         return "it lost the session"
     return "it cannot be reached"
-
-
-def _tool(listed: ListedTool, address: str) -> Tool | None:
-    """Take a tool as it is listed; None where no model could be offered it."""
-    schema = dict(listed.input_schema)
-    kind = schema.setdefault("type", "object")
-    tool = Tool(listed.name, listed.description or "", schema)
-    try:
-        size = len(codec.encode(tool))
-    except (RecursionError, msgspec.MsgspecError, ValueError, UnicodeEncodeError):
-        size = _LARGEST_DEFINITION + 1
-    if kind == "object" and size <= _LARGEST_DEFINITION and 0 < len(listed.name) <= _LONGEST_NAME:
-        return tool
-    logger.warning("MCP server %s has a tool that cannot be offered: %.100r", address, listed.name)
-    return None

@@ -40,6 +40,7 @@ class ServerHealth(msgspec.Struct, frozen=True):
     transport: str
     protocol_version: str
     tools: int
+    left_out: int
     error: str | None
 
 
@@ -93,6 +94,7 @@ class MCP:
                 transport=link.transport,
                 protocol_version=link.protocol,
                 tools=sum(entry.server == number for entry in offered),
+                left_out=link.left_out,
                 error=link.problem or None,
             )
             for number, link in enumerate(self._links)

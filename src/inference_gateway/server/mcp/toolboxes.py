@@ -85,7 +85,7 @@ class DirectToolbox:
         return self._definitions
 
     def runs(self, name: str) -> bool:
-        """Tell whether a call is for these tools: one of a tool that is not there is told so, and not passed on."""
+        """Tell whether a call is for these tools; one of a tool that is not there is, too, and told so."""
         return name.startswith(names.PREFIX)
 
     async def run(self, name: str, arguments: str) -> ToolResult:
