@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,8 +23,14 @@ class Listening:
     """An ASGI application on a loopback port, for as long as a test wants."""
 
     def __init__(
-        self, app: Application, lifespan: Callable[[], AbstractAsyncContextManager[None]], *, port: int = 0
+        self,
+        app: Application,
+        lifespan: Callable[[], AbstractAsyncContextManager[None]],
+        *,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._tls = tls
         self.thread = LoopThread()
         self._closed = False
         self._config = Config(app, log_config=None, access_log=False, lifespan="off", interface="asgi3")
@@ -40,7 +47,9 @@ class Listening:
 
     async def _live(self, port: int, started: "asyncio.Future[int]") -> None:
         async with self._lifespan():
-            listener = await asyncio.get_running_loop().create_server(self._connection, "127.0.0.1", port)
+            listener = await asyncio.get_running_loop().create_server(
+                self._connection, "127.0.0.1", port, ssl=self._tls
+            )
             started.set_result(listener.sockets[0].getsockname()[1])
             await self._over.wait()
             listener.close()
@@ -73,18 +82,26 @@ class PythonServer:
 
     :param transport: `streamable-http` or `sse`.
     :param legacy: whether it knows only the versions that begin with a handshake.
+    :param steps: whether it has a tool that tells how far it is.
     """
 
     def __init__(
-        self, *, transport: str = "streamable-http", legacy: bool = False, port: int = 0, name: str = "python"
+        self,
+        *,
+        transport: str = "streamable-http",
+        legacy: bool = False,
+        port: int = 0,
+        name: str = "python",
+        steps: bool = False,
     ) -> None:
+        self.steps = asyncio.Queue[None]()
         self.heard: list[dict[str, str]] = []
         """Headers of each request."""
         self.waiting = threading.Event()
         self.cancelled = threading.Event()
         self._legacy = legacy
         app = MCPServer(name)
-        for tool in (echo, add, picture, fail, self.wait, self.learn):
+        for tool in (echo, add, picture, fail, self.wait, self.learn, *((self.climb,) if steps else ())):
             app.add_tool(tool)
         self._app = app
         self._web = app.streamable_http_app() if transport == "streamable-http" else app.sse_app()
@@ -101,6 +118,17 @@ class PythonServer:
             self.cancelled.set()
             raise
         return "never"
+
+    async def climb(self, context: Context) -> str:
+        """Go up two steps, each when a test lets it."""
+        for step in (1, 2):
+            await context.report_progress(step, 2, f"step {step}")
+            await self.steps.get()
+        return "up"
+
+    def let_climb(self) -> None:
+        """Let it go on."""
+        self._listening.thread.loop.call_soon_threadsafe(self.steps.put_nowait, None)
 
     async def learn(self, name: str, context: Context) -> str:
         """Have one tool more, or that tool described anew."""
@@ -169,10 +197,17 @@ class ScriptedServer:
     :param answers: by method; `tools/list` has one tool, `act`, unless it is scripted.
     :param session: id of the session that it claims to have.
     :param redirect: where it sends everybody instead.
+    :param tls: what it shows of itself where it speaks TLS.
     """
 
     def __init__(
-        self, answers: Mapping[str, Answer], *, port: int = 0, redirect: str = "", session: str = ""
+        self,
+        answers: Mapping[str, Answer],
+        *,
+        port: int = 0,
+        redirect: str = "",
+        session: str = "",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._session = session
         self._redirect = redirect
@@ -186,9 +221,9 @@ class ScriptedServer:
             "tools/list": lambda params: ONE_TOOL,
             **answers,
         }
-        self._listening = Listening(self._serve, self._lifespan, port=port)
+        self._listening = Listening(self._serve, self._lifespan, port=port, tls=tls)
         self.port = self._listening.port
-        self.url = f"http://127.0.0.1:{self.port}/mcp"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/mcp"
 
     @asynccontextmanager
     async def _lifespan(self) -> AsyncIterator[None]:

@@ -1,11 +1,14 @@
 """How servers are reached: by the operator's proxies and authorities, and no others."""
 
 import asyncio
+import datetime as dt
 import ssl
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx2
 import pytest
+import trustme
 
 from fakes.http_server import eventually
 from fakes.loops import LoopThread
@@ -70,3 +73,66 @@ async def test_a_client_goes_to_its_own_origin_only(url: str) -> None:
     async with http_client("http://a/mcp", {}, way_out, lambda status: None) as client:
         with pytest.raises(httpx2.UnsupportedProtocol, match="own origin"):
             await client.get(url)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """An authority that the gateway is told to trust."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Its certificate as a file."""
+    path = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+def shown_by(authority: trustme.CA, name: str = "127.0.0.1", **options: Any) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name, **options).configure_cert(context)
+    return context
+
+
+def test_a_server_with_a_certificate_of_the_operators_authority_is_spoken_to(
+    start_script: Script, open_tools: Open, authority: trustme.CA, ca_file: str
+) -> None:
+    result = {"content": [{"type": "text", "text": "safely"}]}
+    server = start_script({"tools/call": lambda params: result}, tls=shown_by(authority))
+    tools = open_tools({"url": server.url, "token": "t0ps3cret"}, SSL_CERT_FILE=ca_file)
+    assert tools.listed()["mcp_act"]["server"] == server.url
+    assert tools.call("mcp_act").text == "safely"
+
+
+YESTERDAY = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+
+
+@pytest.mark.parametrize("wrong", ["unknown authority", "another name", "expired", "TLS 1.2"])
+def test_a_server_whose_certificate_is_not_good_is_told_nothing(
+    start_script: Script,
+    open_tools: Open,
+    authority: trustme.CA,
+    ca_file: str,
+    caplog: pytest.LogCaptureFixture,
+    wrong: str,
+) -> None:
+    tls = {
+        "unknown authority": lambda: shown_by(trustme.CA()),
+        "another name": lambda: shown_by(authority, "tools.example.com"),
+        "expired": lambda: shown_by(authority, not_after=YESTERDAY),
+        "TLS 1.2": lambda: shown_by(authority),
+    }[wrong]()
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2 if wrong == "TLS 1.2" else tls.maximum_version
+    server = start_script(tls=tls)
+    tools = open_tools(
+        {"url": server.url, "token": "t0ps3cret"},
+        wait=0,
+        SSL_CERT_FILE=ca_file,
+        CLIENT_TLS_MIN_VERSION="TLS13",
+        MCP_MAX_RETRIES="0",
+    )
+    eventually(lambda: tools.states() == ["unavailable"])
+    assert tools.health()[0]["error"] == "its certificate or its TLS is not accepted"
+    assert server.asked == []
+    assert "t0ps3cret" not in caplog.text

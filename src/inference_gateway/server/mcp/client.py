@@ -80,6 +80,14 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
+def roots(error: BaseException) -> Iterator[BaseException]:
+    """Follow an exception to what it was made from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
 def may_speak_otherwise(error: BaseException) -> bool:
     """Tell whether a server is there, and does not speak the way that it was spoken to."""
     kinds = [type(each) for each in causes(error)]

@@ -6,6 +6,7 @@ replaced by a new one.
 
 import asyncio
 import logging
+import ssl
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from typing import Any, Literal, Protocol
@@ -14,6 +15,7 @@ import anyio
 import msgspec
 from mcp import Client, MCPError
 from mcp.client.session import IncomingMessage
+from mcp.shared.dispatcher import ProgressFnT
 from mcp.types import (
     CONNECTION_CLOSED,
     REQUEST_TIMEOUT,
@@ -28,7 +30,7 @@ from mcp.types import Tool as ListedTool
 from pydantic import TypeAdapter, ValidationError
 
 from inference_gateway.server.mcp.catalogue import Tool
-from inference_gateway.server.mcp.client import Doors, Way, causes, may_speak_otherwise, session, ways
+from inference_gateway.server.mcp.client import Doors, Way, causes, may_speak_otherwise, roots, session, ways
 from inference_gateway.server.mcp.egress import WayOut
 from inference_gateway.server.mcp.mending import MOST_TOOLS
 from inference_gateway.server.settings import MASK, MCPServerSettings, MCPSettings
@@ -151,15 +153,18 @@ class Link:
         """Connect no more: on its way, the cancellation of `keep` may be taken for another error."""
         self._over.set()
 
-    async def call(self, tool: str, arguments: dict[str, object]) -> dict[str, Any]:
+    async def call(
+        self, tool: str, arguments: dict[str, object], *, progress: ProgressFnT | None = None
+    ) -> dict[str, Any]:
         """Run a tool; return its result as decoded JSON.
 
+        :param progress: told how far it is, where somebody wants to know.
         :raises CallFailed: there is no result.
         """
         attempt = _Attempt()
         token = _attempt.set(attempt)
         try:
-            return await self._call(tool, arguments)
+            return await self._call(tool, arguments, progress)
         except CallFailed:
             if not attempt.was_refused:
                 raise
@@ -171,7 +176,7 @@ class Link:
                 await self._up.wait()
         except TimeoutError as error:
             raise CallFailed("the tool's server is not available at the moment") from error
-        return await self._call(tool, arguments)
+        return await self._call(tool, arguments, progress)
 
     async def _hold_session(self) -> None:
         async with AsyncExitStack() as stack:
@@ -276,7 +281,9 @@ class Link:
         info = client.server_info
         return (info.name if info is not None else "") or self.address.partition("://")[2].partition("/")[0]
 
-    async def _call(self, tool: str, arguments: dict[str, object]) -> dict[str, Any]:
+    async def _call(
+        self, tool: str, arguments: dict[str, object], progress: ProgressFnT | None
+    ) -> dict[str, Any]:
         client = self._client
         if client is None or self._is_broken:
             raise CallFailed("the tool's server is not available at the moment")
@@ -284,7 +291,7 @@ class Link:
         request = CallToolRequest(params=CallToolRequestParams(name=tool, arguments=arguments))
         try:
             # Not `call_tool`: it would run the patterns of a stranger's schema on this loop.
-            result = await client.session.send_request(request, _answer, timeout)
+            result = await client.session.send_request(request, _answer, timeout, progress_callback=progress)
         except MCPError as error:
             raise CallFailed(self._explain(error, timeout)) from error
         except ValidationError as error:
@@ -370,4 +377,6 @@ def _in_our_words(error: Exception) -> str:
         return "its answers are not what they should be"
     if any(issubclass(kind, Broken) for kind in kinds):
         return "it lost the session"
+    if any(isinstance(root, ssl.SSLError) for each in causes(error) for root in roots(each)):
+        return "its certificate or its TLS is not accepted"
     return "it cannot be reached"
