@@ -5,6 +5,7 @@ from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.errors import Forbidden, NotFound, UnsupportedMediaType
 from inference_gateway.server.transport.messages import Request, Response
 
+_FRAMING = (b"content-length", b"connection")
 _NOT_EXPOSED = "mcp tools endpoint is not exposed"
 
 
@@ -44,9 +45,7 @@ async def serve(gateway: Gateway, request: Request) -> Response:
     if request.header(b"content-encoding") not in {None, b"identity"}:
         raise UnsupportedMediaType("the request body must not be compressed")
     reply = await gateway.mcp.hosting.answer(request.headers, await request.body.read())
-    return Response(
-        reply.status, [each for each in reply.headers if each[0] != b"content-length"], reply.body
-    )
+    return Response(reply.status, [each for each in reply.headers if each[0] not in _FRAMING], reply.body)
 
 
 def _check_origin(gateway: Gateway, request: Request) -> None:

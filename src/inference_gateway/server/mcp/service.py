@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 import msgspec
+from mcp.shared.dispatcher import ProgressFnT
 
 from inference_gateway.server.mcp import results
 from inference_gateway.server.mcp.catalogue import Catalogue, Entry, Rules, Tool
@@ -145,8 +146,10 @@ class MCP:
             changed=entry.changed,
         )
 
-    async def _call(self, entry: Entry, arguments: dict[str, object]) -> dict[str, object]:
-        return await self._links[entry.server].call(entry.tool.name, arguments)
+    async def _call(
+        self, entry: Entry, arguments: dict[str, object], *, progress: ProgressFnT | None = None
+    ) -> dict[str, object]:
+        return await self._links[entry.server].call(entry.tool.name, arguments, progress=progress)
 
     async def _run(self, entry: Entry, arguments: dict[str, object]) -> ToolResult:
         limit = self._settings.max_result_size
