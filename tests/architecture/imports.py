@@ -56,6 +56,7 @@ FLOORS = {
     "server.lab": 5,
     "server.cli": 5,
     "server.keys_cli": 5,
+    "server.health_cli": 5,
     "server.__main__": 5,
 }
 OUTSIDE_WORLD = 2

@@ -21,6 +21,7 @@ from inference_gateway.server.configuration import (
 from inference_gateway.server.configuration.addresses import Refused
 from inference_gateway.server.configuration.values import workers
 from inference_gateway.server.errors import GatewayError
+from inference_gateway.server.health_cli import health
 from inference_gateway.server.keys_cli import keys
 from inference_gateway.server.lab import PORT, LabServer, run_lab
 from inference_gateway.server.launch import launch
@@ -50,6 +51,7 @@ def cli() -> None:
 
 
 cli.add_command(keys)
+cli.add_command(health)
 
 
 @cli.command()
