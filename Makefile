@@ -56,6 +56,9 @@ openapi: setup ## Write openapi.yaml and its packaged twin from the types and th
 lock: setup ## Compile the lock files anew (ARGS=--upgrade: to the newest versions allowed).
 	$(compile) pyproject.toml --extra server --extra auth -o requirements/server.txt
 	$(compile) pyproject.toml --extra server --extra auth --extra mcp --extra otel --group dev -o requirements/dev.txt
+	$(compile) pyproject.toml --all-extras -o requirements/image.txt
+	$(compile) --group build -o requirements/build.txt
+	$(compile) --group deploy -o requirements/deploy.txt
 	$(compile) --group fuzz -o requirements/fuzz.txt
 
 clean: ## Remove .venv, build results and caches.
