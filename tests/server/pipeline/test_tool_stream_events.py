@@ -149,3 +149,20 @@ def test_no_answer_breaks_the_reading_of_calls(calls: Any, usage: Any, reason: A
         assert json.loads(tool_turn.assistant_message(turn))["role"] == "assistant"
     if used is not None:
         assert json.loads(tool_turn.with_usage(body, used))
+
+
+@pytest.mark.parametrize("extra", [None, 1, "text", [1]])
+def test_extra_content_that_is_no_object_gives_way_to_a_result(extra: object) -> None:
+    made = {
+        "id": "c",
+        "type": "function",
+        "function": {"name": "ours", "arguments": "{}"},
+        "extra_content": extra,
+    }
+    choice = {"message": {"role": "assistant", "tool_calls": [made]}, "finish_reason": "tool_calls"}
+    body = json.dumps({"choices": [choice]}).encode()
+    turn = tool_turn.read_turn(body)
+    assert turn is not None
+    written = json.loads(tool_turn.with_results(body, turn, {0: {"result": "r"}}, None))
+    [call] = written["choices"][0]["message"]["tool_calls"]
+    assert call["extra_content"] == {"gateway": {"result": "r"}}
