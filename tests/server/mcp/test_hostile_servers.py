@@ -204,6 +204,44 @@ def test_a_call_that_may_have_run_is_not_sent_again_with_another(
     assert sorted(asked) == ["hang", "refuse", "refuse"]
 
 
+@pytest.mark.parametrize(
+    ("status", "problem"),
+    [
+        (401, "it does not accept the credentials: status 401"),
+        (403, "it does not accept the credentials: status 403"),
+        (404, "it answers with status 404"),
+        (503, "it answers with status 503"),
+    ],
+)
+def test_why_a_server_refuses_is_told(
+    start_script: Script, open_tools: Open, status: int, problem: str
+) -> None:
+    refusing = dict.fromkeys(("initialize", "server/discover"), lambda params: status)
+    tools = open_tools(start_script(refusing).url, wait=0, MCP_MAX_RETRIES="0")
+    eventually(lambda: tools.states() == ["unavailable"])
+    assert tools.health()[0]["error"] == problem
+
+
+def test_a_list_that_is_refused_in_a_session_is_told_too(start_script: Script, open_tools: Open) -> None:
+    statuses = iter([ONE_TOOL])
+    server = start_script({"tools/list": lambda params: next(statuses, 500)})
+    tools = open_tools(server.url, wait=0, MCP_MAX_RETRIES="0", MCP_POLLING_INTERVAL="50ms")
+    eventually(lambda: tools.health()[0]["error"] == "it answers with status 500")
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        ("/nonexistent/program", "its program cannot be started"),
+        ("false", "its answers are not what they should be"),
+    ],
+)
+def test_why_a_program_is_no_server_is_told(open_tools: Open, command: str, problem: str) -> None:
+    tools = open_tools({"name": "files", "command": command}, wait=0, MCP_MAX_RETRIES="0")
+    eventually(lambda: tools.states() == ["unavailable"])
+    assert tools.health()[0]["error"] == problem
+
+
 def test_redirects_to_elsewhere_are_not_followed(start_script: Script, open_tools: Open) -> None:
     elsewhere = start_script()
     server = start_script(redirect=elsewhere.url)

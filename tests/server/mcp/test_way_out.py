@@ -70,7 +70,7 @@ def test_proxies_of_the_surroundings_are_not_used(
 @pytest.mark.parametrize("url", ["http://b/mcp", "https://a/mcp", "http://a:8080/mcp"])
 async def test_a_client_goes_to_its_own_origin_only(url: str) -> None:
     way_out = WayOut(ssl.create_default_context(), lambda url: None, 1.0, None)
-    async with http_client("http://a/mcp", {}, way_out, lambda status: None) as client:
+    async with http_client("http://a/mcp", {}, way_out, lambda status, in_session: None) as client:
         with pytest.raises(httpx2.UnsupportedProtocol, match="own origin"):
             await client.get(url)
 

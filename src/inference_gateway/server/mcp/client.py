@@ -18,7 +18,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import Implementation, JSONRPCResponse
 
 from inference_gateway._version import __version__
-from inference_gateway.server.mcp.egress import LARGEST_ANSWER, WayOut, http_client
+from inference_gateway.server.mcp.egress import LARGEST_ANSWER, Refused, WayOut, http_client
 from inference_gateway.server.mcp.mending import LeftOut, mended
 from inference_gateway.server.settings import MCPServerSettings
 
@@ -36,8 +36,7 @@ class Doors(msgspec.Struct, frozen=True):
     """What a session needs of its surroundings."""
 
     way_out: WayOut
-    refused: Callable[[int], None]
-    """Told the status where the server does not know the session any more."""
+    refused: Refused
     heard: MessageHandlerFnT
     """Told what the server says unasked."""
     left_out: LeftOut

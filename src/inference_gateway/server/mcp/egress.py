@@ -18,6 +18,10 @@ LARGEST_ANSWER = 16 * 1024 * 1024
 _MOST_CONNECTIONS = 256
 
 
+Refused = Callable[[int, bool], None]
+"""Told the status of an answer that is a refusal, and whether the request was part of a session."""
+
+
 class WayOut(msgspec.Struct, frozen=True):
     """How servers are reached. Times in seconds; None is no bound."""
 
@@ -28,12 +32,10 @@ class WayOut(msgspec.Struct, frozen=True):
     header_timeout: float | None
 
 
-def http_client(
-    url: str, headers: dict[str, str], way_out: WayOut, refused: Callable[[int], None]
-) -> httpx2.AsyncClient:
+def http_client(url: str, headers: dict[str, str], way_out: WayOut, refused: Refused) -> httpx2.AsyncClient:
     """Open no connection yet, to one server.
 
-    :param refused: told the status where the server does not know the session of a request.
+    :param refused: told of each refusal.
     """
     inner = httpx2.AsyncHTTPTransport(
         verify=way_out.context,
@@ -67,7 +69,7 @@ class _Guarded(httpx2.AsyncBaseTransport):
         inner: httpx2.AsyncBaseTransport,
         url: httpx2.URL,
         header_timeout: float | None,
-        refused: Callable[[int], None],
+        refused: Refused,
     ) -> None:
         self._inner = inner
         self._origin = _origin(url)
@@ -84,8 +86,8 @@ class _Guarded(httpx2.AsyncBaseTransport):
                 response = await self._inner.handle_async_request(request)
         except TimeoutError as error:
             raise httpx2.ReadTimeout("the server's answer did not begin in time") from error
-        if response.status_code in {400, 404} and "mcp-session-id" in request.headers:
-            self._refused(response.status_code)
+        if response.status_code >= 400:
+            self._refused(response.status_code, "mcp-session-id" in request.headers)
         if not response.headers.get("content-type", "").lower().startswith("text/event-stream"):
             assert isinstance(response.stream, httpx2.AsyncByteStream)
             response.stream = _Bounded(response.stream)

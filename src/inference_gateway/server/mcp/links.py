@@ -55,6 +55,13 @@ class Broken(Exception):
     """The session is of no use any more."""
 
 
+_PROBLEMS = (
+    (Broken, "it lost the session"),
+    (MCPError | ValidationError, "its answers are not what they should be"),
+    (FileNotFoundError | PermissionError, "its program cannot be started"),
+)
+
+
 class _Attempt(msgspec.Struct):
     """One attempt at a call."""
 
@@ -106,7 +113,7 @@ class Link:
         self._number = number
         self._settings = settings
         self._listener = listener
-        self._doors = Doors(way_out, self._session_refused, self._hear, self._leave_out)
+        self._doors = Doors(way_out, self._refused, self._hear, self._leave_out)
         self._ways = ways(server)
         # Per session.
         self._client: Client | None = None
@@ -114,6 +121,8 @@ class Link:
         self._up = asyncio.Event()
         self._is_broken = False
         self._was_up = False
+        self._status = 0
+        """Of its last refusal, where what is asked of it failed."""
         # Per list of tools.
         self._unfit = 0
         # For good.
@@ -204,12 +213,16 @@ class Link:
     async def _connect(self, stack: AsyncExitStack) -> tuple[Client, Way]:
         """Try each way; the one that works is tried first the next time."""
         first: Exception | None = None
+        status = 0
         for way in self._ways:
+            self._status = 0
             try:
                 async with asyncio.timeout(self._settings.request_timeout):
                     client = await stack.enter_async_context(session(self.server, way, self._doors))
             except Exception as error:  # noqa: BLE001 - raised below where no other way works
-                first = first or error
+                if first is None:
+                    first, status = error, self._status
+                self._status = status
                 if self._over.is_set() or not may_speak_otherwise(error):
                     raise first  # noqa: B904 - what the likeliest way met with is the reason
             else:
@@ -252,7 +265,7 @@ class Link:
             logger.debug("MCP server %s tells no changes: %r", self.address, type(error))
 
     async def _refresh(self, client: Client) -> None:
-        self._unfit = 0
+        self._unfit = self._status = 0
         async with asyncio.timeout(self._settings.polling_timeout):
             listed = await self._list(client)
         self.left_out = self._unfit
@@ -327,6 +340,11 @@ class Link:
                 "MCP server %s has a tool that cannot be offered: %.100r: %.300s", self.address, name, reason
             )
 
+    def _refused(self, status: int, in_session: bool) -> None:
+        self._status = status
+        if in_session and status in {400, 404}:
+            self._session_refused(status)
+
     def _session_refused(self, status: int) -> None:
         logger.debug("MCP server %s refused its session with status %d", self.address, status)
         # The client sends in the context of whoever asks it to.
@@ -359,7 +377,7 @@ class Link:
         self._listener.lost(self._number)
 
     def _note(self, error: Exception) -> None:
-        self.problem = _in_our_words(error)
+        self.problem = _in_our_words(error, self._status)
         reason = "; ".join(f"{type(each).__name__}: {each}" for each in causes(error))
         secrets = [*self.server.headers.values(), *self.server.env.values()]
         for secret in (*secrets, *((self.server.token,) if self.server.token else ())):
@@ -369,14 +387,21 @@ class Link:
         logger.log(level, "MCP server %s: %s (%.*r)", self.address, self.problem, _LONGEST_REASON, reason)
 
 
-def _in_our_words(error: Exception) -> str:
-    kinds = [type(each) for each in causes(error)]
-    if any(issubclass(kind, TimeoutError) for kind in kinds):
+def _in_our_words(error: Exception, status: int) -> str:
+    """Say what is wrong with a server, to whoever runs the gateway.
+
+    :param status: of its last refusal; 0 where it did not refuse.
+    """
+    found = list(causes(error))
+    if any(isinstance(each, TimeoutError) for each in found):
         return "it does not answer in time"
-    if any(issubclass(kind, MCPError | ValidationError) for kind in kinds):
-        return "its answers are not what they should be"
-    if any(issubclass(kind, Broken) for kind in kinds):
-        return "it lost the session"
-    if any(isinstance(root, ssl.SSLError) for each in causes(error) for root in roots(each)):
+    if status in {401, 403}:
+        return f"it does not accept the credentials: status {status}"
+    if status:
+        return f"it answers with status {status}"
+    if any(isinstance(root, ssl.SSLError) for each in found for root in roots(each)):
         return "its certificate or its TLS is not accepted"
+    for kind, words in _PROBLEMS:
+        if any(isinstance(each, kind) for each in found):
+            return words
     return "it cannot be reached"
