@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fakes.chats import body
+from fakes.gateway import FakeGateway
 from fakes.http_server import Client, eventually
 from fakes.process import Process, running
 from fakes.provider import FakeProvider
@@ -79,6 +80,39 @@ def test_a_request_is_one_line_that_says_how_it_went(logged: Lines) -> None:
     }
     assert (line["input_tokens"], line["output_tokens"], line["trace_id"]) == (1, 1, trace)
     assert line["duration_ms"] >= line["provider_ms"] > 0
+
+
+def told_of_the_request(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+    """Fields of its line, which comes when its end is known: the answer may be here before."""
+
+    def lines() -> list[logging.LogRecord]:
+        return [each for each in caplog.records if each.name == "inference_gateway.access"]
+
+    eventually(lambda: len(lines()) == 1)
+    return logs.fields_of(lines()[0])
+
+
+@pytest.mark.parametrize(("path", "status"), [("/v1/models", 200), ("/nothing", 404)])
+def test_a_request_that_is_no_inference_has_its_status_and_duration_too(
+    start_gateway: Callable[..., FakeGateway], caplog: pytest.LogCaptureFixture, path: str, status: int
+) -> None:
+    caplog.set_level(logging.INFO)
+    gateway = start_gateway(LOG_ACCESS="true")
+    assert gateway.request("GET", f"{path}?key=q").status == status
+    fields = told_of_the_request(caplog)
+    assert (fields["method"], fields["path"], fields["status"]) == ("GET", path, status)
+    assert isinstance(fields["duration_ms"], float)
+
+
+def test_a_raw_request_tells_of_its_provider_and_its_tokens(
+    start_gateway: Callable[..., FakeGateway], provider: FakeProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    gateway = start_gateway(LOG_ACCESS="true", OPENAI_API_KEY="k", OPENAI_API_URL=provider.url)
+    assert gateway.request("POST", "/proxy/openai/chat/completions", body()).status == 200
+    fields = told_of_the_request(caplog)
+    assert (fields["operation"], fields["provider"], fields["input_tokens"]) == ("proxy", "openai", 1)
+    assert "model" not in fields
 
 
 def test_neither_secrets_nor_prompts_are_logged(logged: Lines) -> None:

@@ -5,7 +5,7 @@ import re
 from time import perf_counter
 from typing import Final
 
-from inference_gateway.server.inference import InferenceRequest
+from inference_gateway.server.inference import Measured
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.settings import Settings
 from inference_gateway.server.transport.messages import Request
@@ -36,6 +36,10 @@ class AccessLog:
     def __init__(self, *, content: bool) -> None:
         self._content = content
 
+    def began(self, request: Request) -> None:
+        """Take note of a request."""
+        request.began = perf_counter()
+
     def ended(self, request: Request, outcome: Outcome) -> None:
         """Log a request's end."""
         if request.path in _UNLOGGED or not logger.isEnabledFor(logging.INFO):
@@ -46,39 +50,43 @@ class AccessLog:
             "path": request.path[:_LONGEST_PATH].decode("latin-1"),
             "outcome": outcome.value,
         }
+        if request.status:
+            fields["status"] = request.status
+        if request.began:
+            fields["duration_ms"] = _milliseconds(perf_counter() - request.began)
         if request.principal is not None:
             fields["principal"] = request.principal.subject
         found = _TRACEPARENT.fullmatch(request.header(b"traceparent") or b"")
         if found is not None:
             fields["trace_id"] = found[1].decode()
+        asked = request.inference or request.raw
+        if asked is not None:
+            fields |= _told(asked)
         if request.inference is not None:
-            fields |= _told(request.inference)
+            fields["stream"] = request.inference.stream
             if self._content:
                 body = request.inference.document.body[:_LONGEST_CONTENT]
                 fields["request_body"] = body.decode("utf-8", "replace")
         logger.info("request", extra={"fields": fields})
 
 
-def _told(request: InferenceRequest) -> dict[str, object]:
-    """Return what is known of a request to a model."""
-    fields: dict[str, object] = {
-        "operation": request.operation.name,
-        "provider": request.provider_id,
-        "model": request.model,
-        "stream": request.stream,
-    }
+def _told(request: Measured) -> dict[str, object]:
+    """Return what is known of a request to a provider."""
+    fields: dict[str, object] = {"operation": request.operation.name, "provider": request.provider_id}
+    if request.model:
+        fields["model"] = request.model
     measurement = request.measurement
     if measurement is None:
         return fields
     measurement.settle()
-    fields["status"] = measurement.status
-    fields["duration_ms"] = _milliseconds(perf_counter() - measurement.began)
     fields["provider_ms"] = _milliseconds(measurement.waited)
     if measurement.first:
         fields["first_event_ms"] = _milliseconds(measurement.first - measurement.began)
     if measurement.has_usage:
         fields["input_tokens"] = measurement.usage.input
         fields["output_tokens"] = measurement.usage.output
+    if measurement.tools:
+        fields["tool_calls"] = len(measurement.tools)
     return fields
 
 

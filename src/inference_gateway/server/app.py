@@ -11,7 +11,7 @@ from inference_gateway.server.api.answers import error_response
 from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.api.router import Router
-from inference_gateway.server.api.routes import PUBLIC_PATHS, ROUTES
+from inference_gateway.server.api.routes import INFERENCE_PATHS, PUBLIC_PATHS, ROUTES
 from inference_gateway.server.errors import GatewayError, Overloaded
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.transport.messages import Request, Response
@@ -38,6 +38,8 @@ class Application:
     async def __call__(self, request: Request) -> Response:
         """Answer a request. Raises nothing but cancellation."""
         request_id = self._identify(request)
+        if self._access is not None:
+            self._access.began(request)
         try:
             refusal = request.refusal
             response = self._preflight(request) if refusal is None else self._refusal(refusal)
@@ -53,6 +55,7 @@ class Application:
         except Exception:
             logger.exception("request %s%s failed", request.request_id, _caller(request))
             response = error_response(GatewayError("the gateway failed on this request"))
+        request.status = response.status
         response.headers.append((b"x-request-id", request_id))
         if self._cors is not None:
             response.headers += self._cors.fields(request)
@@ -66,10 +69,12 @@ class Application:
 
     def ended(self, request: Request, outcome: Outcome, problem: str) -> None:
         """Take note of how a request ended: the one place that hears of each, once."""
-        asked = request.inference
+        asked = request.inference or request.raw
         recorder = self.gateway.recorder
         if recorder is not None and asked is not None and asked.measurement is not None:
             recorder.ended(asked, asked.measurement, outcome, now=perf_counter())
+        elif recorder is not None and request.method == "POST" and request.path in INFERENCE_PATHS:
+            recorder.turned_away(INFERENCE_PATHS[request.path], outcome)
         if self._access is not None:
             self._access.ended(request, outcome)
         if problem and outcome is not Outcome.COMPLETE:

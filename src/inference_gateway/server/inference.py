@@ -40,15 +40,16 @@ NO_WISHES = Wishes()
 class SaysUsage(Protocol):
     """A stream that may say how many tokens it took."""
 
-    usage: bytes
-    """What it said last, as JSON; empty while it said nothing."""
+    @property
+    def usage(self) -> bytes:
+        """What it said last, as JSON; empty while it said nothing."""
 
 
 class Measurement:
     """What is noted of a request while it is under way, where somebody counts. Times in seconds of one clock.
 
     :param began: when it began.
-    :ivar waited: how long providers were waited for before the answer began.
+    :ivar waited: how long providers, and tools, were waited for before the answer began.
     :ivar first: when the first event of a stream left, 0 while none has.
     :ivar has_usage: whether a provider said how many tokens it took.
     :ivar asks_usage: whether it was the gateway alone that asked a stream to say so.
@@ -91,6 +92,33 @@ class Measurement:
         streams, self.streams = self.streams, []
         for stream in streams:
             self.note(stream.usage)
+
+
+class Measured(Protocol):
+    """What is asked of a provider, as far as it is counted."""
+
+    operation: Operation
+    provider_id: str
+    """Who is to answer, empty while that is not known."""
+    model: str
+    """The model as the client names it, empty where it does not."""
+    measurement: Measurement | None
+    """What is noted of it, None where nobody counts."""
+
+
+class RawCall:
+    """A request to a provider's own API.
+
+    :param provider_id: who is to answer.
+    """
+
+    __slots__ = ("measurement", "model", "operation", "provider_id")
+
+    def __init__(self, operation: Operation, provider_id: str) -> None:
+        self.operation = operation
+        self.provider_id = provider_id
+        self.model = ""
+        self.measurement: Measurement | None = None
 
 
 class InferenceRequest:

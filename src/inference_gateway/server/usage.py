@@ -20,6 +20,14 @@ class _Wire(msgspec.Struct):
     completion_tokens: int | None = None
     prompt_tokens_details: _InputDetails | None = None
     completion_tokens_details: _OutputDetails | None = None
+    # As OpenAI's Responses and Anthropic's Messages say it.
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    input_tokens_details: _InputDetails | None = None
+    output_tokens_details: _OutputDetails | None = None
+    # Anthropic's, beside `input_tokens` and not part of it.
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
 
 
 _decode = msgspec.json.Decoder(_Wire).decode
@@ -47,12 +55,18 @@ class Usage(msgspec.Struct):
             wire = _decode(raw)
         except codec.UNREADABLE:
             return False
-        if wire.prompt_tokens is None and wire.completion_tokens is None:
+        inputs = wire.prompt_tokens_details or wire.input_tokens_details or _NO_INPUT_DETAILS
+        outputs = wire.completion_tokens_details or wire.output_tokens_details or _NO_OUTPUT_DETAILS
+        if wire.prompt_tokens is not None or wire.completion_tokens is not None:
+            self.input += _count(wire.prompt_tokens)
+            self.output += _count(wire.completion_tokens)
+        elif wire.input_tokens is not None or wire.output_tokens is not None:
+            cached = _count(wire.cache_read_input_tokens)
+            self.input += _count(wire.input_tokens) + cached + _count(wire.cache_creation_input_tokens)
+            self.output += _count(wire.output_tokens)
+            self.cached_input += cached
+        else:
             return False
-        self.input += _count(wire.prompt_tokens)
-        self.output += _count(wire.completion_tokens)
-        inputs = wire.prompt_tokens_details or _NO_INPUT_DETAILS
-        outputs = wire.completion_tokens_details or _NO_OUTPUT_DETAILS
         self.cached_input += _count(inputs.cached_tokens)
         self.audio_input += _count(inputs.audio_tokens)
         self.reasoning_output += _count(outputs.reasoning_tokens)

@@ -70,6 +70,8 @@ class Gateway(msgspec.Struct):
     """Whether clients may list tools, and use them without a model."""
     known_origins: frozenset[str]
     """Origins of web pages that may call the gateway; `*` stands for all."""
+    measuring: Measuring | None = None
+    """Takes note of requests, where somebody counts or logs them."""
     recorder: Recorder | None = None
     """Counts what happens, where telemetry is on."""
     push: "Push | None" = None
@@ -112,7 +114,8 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
     ran = recorder.tool_ran if recorder is not None else None
     mcp = open_mcp(settings, background, ran=ran)
     tools = _tool_loop(settings, toolboxes(mcp), background, ran)
-    stages = _stages(settings, providers, catalog, rules, recorder, tools)
+    measuring = Measuring(recorder) if recorder is not None or settings.log_access else None
+    stages = _stages(settings, providers, catalog, rules, measuring, tools)
     upstream = Upstream(
         backends,
         omit_finish_reason=[p.id for p in providers.configured.values() if p.omits_finish_reason],
@@ -136,6 +139,7 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
         mcp=mcp,
         exposes_tools=settings.mcp.expose,
         known_origins=frozenset(settings.server.cors_origins),
+        measuring=measuring,
         recorder=recorder,
         push=open_push(settings.telemetry, totals, recorder),
     )
@@ -176,11 +180,11 @@ def _stages(
     providers: Registry,
     catalog: Catalog,
     rules: ModelRules,
-    recorder: Recorder | None,
+    measuring: Measuring | None,
     tools: ToolLoop | None,
 ) -> list[Stage]:
     """Choose the stages, outermost first. A feature that is off has no stage."""
-    stages: list[Stage] = [Measuring(recorder)] if recorder is not None or settings.log_access else []
+    stages: list[Stage] = [measuring] if measuring is not None else []
     stages += Conversation(images=settings.enable_vision), Routing(providers, catalog)
     if tools is not None:
         # Behind the choice of a provider, which holds for all turns; before all that each turn is held to.
@@ -190,7 +194,7 @@ def _stages(
     if settings.auth.active:
         stages.append(CallerModels(rules))
     stages += FieldRules(providers.configured), Reasoning(providers.configured)
-    if recorder is not None:
+    if measuring is not None and measuring.counts:
         stages.append(UsageWish(providers.configured))
     return stages
 

@@ -1,12 +1,18 @@
 """Raw proxying: `/proxy/{provider}/{path}` with the provider's credentials put in."""
 
+from functools import partial
+from time import perf_counter
+
 import msgspec
 
 from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.api.inference import expiry
+from inference_gateway.server.api.operations import RAW
 from inference_gateway.server.codec import Document
 from inference_gateway.server.errors import BadRequest, Forbidden, UnsupportedMediaType
+from inference_gateway.server.inference import RawCall
 from inference_gateway.server.outcome import Outcome
+from inference_gateway.server.pipeline import raw_usage
 from inference_gateway.server.providers.http_backend import HTTPBackend
 from inference_gateway.server.providers.wire import checked_path
 from inference_gateway.server.transport import headers
@@ -27,22 +33,35 @@ async def proxy(gateway: Gateway, request: Request) -> Response:
     backend = gateway.backends[provider_id]
     if not isinstance(backend, HTTPBackend):
         raise BadRequest(f"the provider {provider_id!r} is built in: it has no raw API")
+    call = request.raw = RawCall(RAW, provider_id)
+    relay = partial(_relay, gateway, backend, request)
+    return await (relay(call) if gateway.measuring is None else gateway.measuring(call, relay))
+
+
+async def _relay(gateway: Gateway, backend: HTTPBackend, request: Request, call: RawCall) -> Response:
     path = checked_path(b"/" + request.params["path"])
-    answer = await backend.raw(
-        request.method,
-        path,
-        query=request.query,
-        headers=gateway.header_rule.raw(request.headers),
-        body=await _body(gateway, request, provider_id),
-        length=request.body.length,
-        expires_at=expiry(request),
-    )
+    upload = await _body(gateway, request, call.provider_id)
+    began = perf_counter()
+    try:
+        answer = await backend.raw(
+            request.method,
+            path,
+            query=request.query,
+            headers=gateway.header_rule.raw(request.headers),
+            body=upload,
+            length=request.body.length,
+            expires_at=expiry(request),
+        )
+    finally:
+        if call.measurement is not None:
+            call.measurement.waited = perf_counter() - began
     fields = headers.raw_answer(answer.headers, secrets=backend.query_secrets)
     outcome = Outcome.COMPLETE if answer.status < 400 else Outcome.PROVIDER_ERROR
-    if answer.complete and request.method != "HEAD":
-        whole = await answer.read(gateway.largest_answer)
-        return Response(answer.status, fields, whole, outcome=outcome)
-    return Response(answer.status, fields, answer, length=answer.length, outcome=outcome)
+    is_here = answer.complete and request.method != "HEAD"
+    body: bytes | Source = await answer.read(gateway.largest_answer) if is_here else answer
+    if call.measurement is not None:
+        body = raw_usage.read(body, fields, call.measurement)
+    return Response(answer.status, fields, body, length=None if is_here else answer.length, outcome=outcome)
 
 
 async def _body(gateway: Gateway, request: Request, provider_id: str) -> bytes | Source | None:

@@ -6,6 +6,8 @@ import msgspec
 
 from inference_gateway.server.api import documents, health, inference, mcp, metrics_push, models, raw
 from inference_gateway.server.api.gateway import Gateway
+from inference_gateway.server.api.operations import CHAT
+from inference_gateway.server.inference import Operation
 from inference_gateway.server.transport.messages import Request, Response
 
 Endpoint = Callable[[Gateway, Request], Awaitable[Response]]
@@ -27,6 +29,8 @@ class Route(msgspec.Struct, frozen=True):
     """Whether it answers callers who do not say who they are; its paths have no parameters."""
     always_answered: bool = False
     """Whether it is answered however much is under way: whoever watches must not take busy for dead."""
+    operation: Operation | None = None
+    """The inference API that it is; its paths have no parameters."""
 
 
 ROUTES = (
@@ -65,6 +69,7 @@ ROUTES = (
         "createChatCompletion",
         "Create a chat completion, whole or as a stream",
         inference.create_chat_completion,
+        operation=CHAT,
     ),
     Route(("POST",), ("/v1/metrics",), "pushMetrics", "Push metrics", metrics_push.push_metrics),
     Route(_GET, ("/v1/mcp/tools",), "listTools", "List MCP tools", mcp.list_tools),
@@ -85,3 +90,6 @@ PUBLIC_PATHS = frozenset(path.encode("ascii") for route in ROUTES if route.is_pu
 ALWAYS_ANSWERED = frozenset(
     path.encode("ascii") for route in ROUTES if route.always_answered for path in route.paths
 )
+INFERENCE_PATHS = {
+    path.encode("ascii"): route.operation for route in ROUTES if route.operation for path in route.paths
+}

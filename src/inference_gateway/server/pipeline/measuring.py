@@ -3,21 +3,25 @@
 Both stages are in the chain only where telemetry is on.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
+from typing import TypeVar
 
 import msgspec
 
 from inference_gateway.server import codec
 from inference_gateway.server.errors import GatewayError
-from inference_gateway.server.inference import InferenceRequest, Measurement
+from inference_gateway.server.inference import InferenceRequest, Measured, Measurement
 from inference_gateway.server.pipeline.chain import Handler
 from inference_gateway.server.providers.registry import Provider
 from inference_gateway.server.telemetry.recorder import Recorder
-from inference_gateway.server.transport.messages import Passing, Response, Source
+from inference_gateway.server.transport.messages import Header, Passing, Response, Source
 
 _NOTHING = b"{}"
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+R = TypeVar("R", bound=Measured)
 
 
 class Measuring:
@@ -29,7 +33,12 @@ class Measuring:
     def __init__(self, recorder: Recorder | None) -> None:
         self._recorder = recorder
 
-    async def __call__(self, request: InferenceRequest, call_next: Handler) -> Response:
+    @property
+    def counts(self) -> bool:
+        """Whether somebody counts, and not the log alone is interested."""
+        return self._recorder is not None
+
+    async def __call__(self, request: R, call_next: Callable[[R], Awaitable[Response]]) -> Response:
         """Let the request on; look at its answer."""
         recorder = self._recorder
         measurement = request.measurement = Measurement(perf_counter())
@@ -42,12 +51,20 @@ class Measuring:
             raise
         measurement.status = response.status
         body = response.body
-        measurement.streamed = not isinstance(body, bytes)
+        measurement.streamed = _is_event_stream(response.headers)
+        now = perf_counter()
         if recorder is not None:
-            recorder.answered(measurement, perf_counter())
-        if not isinstance(body, bytes):
+            recorder.answered(measurement, now)
+        if isinstance(body, bytes):
+            measurement.first = now if measurement.streamed else 0.0
+        elif measurement.streamed:
             response.body = _MeasuredStream(body, measurement)
         return response
+
+
+def _is_event_stream(headers: list[Header]) -> bool:
+    kind = next((value for name, value in headers if name == b"content-type"), b"")
+    return kind.lower().startswith(b"text/event-stream")
 
 
 class _MeasuredStream(Passing):

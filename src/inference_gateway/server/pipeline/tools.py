@@ -5,6 +5,7 @@ every later stage anew.
 """
 
 from collections.abc import Awaitable, Sequence
+from time import perf_counter
 
 import msgspec
 
@@ -159,7 +160,13 @@ class _Turns:
 
     async def _run(self, turn: Turn, places: list[int]) -> list[ToolResult]:
         calls = [turn.calls[place] for place in places]
-        return await self._runner.run(calls, expires_at=self._dialogue.request.expires_at)
+        request = self._dialogue.request
+        began = perf_counter()
+        try:
+            return await self._runner.run(calls, expires_at=request.expires_at)
+        finally:
+            if request.measurement is not None:
+                request.measurement.waited += perf_counter() - began
 
     def _append(self, turn: Turn, results: list[ToolResult]) -> None:
         ids = [call.id for call in turn.calls]

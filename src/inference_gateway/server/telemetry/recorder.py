@@ -7,7 +7,7 @@ while there are not too many.
 from collections.abc import Iterable
 from functools import cached_property
 
-from inference_gateway.server.inference import InferenceRequest, Measurement
+from inference_gateway.server.inference import Measured, Measurement, Operation
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.telemetry.instruments import (
     DURATION,
@@ -35,20 +35,27 @@ from inference_gateway.server.telemetry.totals import Region, Totals
 from inference_gateway.server.usage import Usage
 
 _MOST_TOOLS = 200
-_UNKNOWN_MODEL = frozenset({400, 404})
-"""What a provider answers, among other things, to a model that does not exist."""
 _SERVED = frozenset({Outcome.COMPLETE, Outcome.CUT, Outcome.STALLED, Outcome.CLIENT_GONE})
 
 
 class _Series:
     """The series of requests that are alike in all labels."""
 
-    def __init__(self, region: Region, error: str, outcome: Outcome, **labels: str) -> None:
+    def __init__(
+        self, region: Region, *, error: str, outcome: Outcome, streamed: bool, **labels: str
+    ) -> None:
         self._region = region
         self._labels = {"source": OWN_SOURCE, "team": "unknown", **labels, "error_type": error}
         self.duration = self._histogram(DURATION)
         provider = labels["gen_ai_provider_name"]
-        self.requests = Number(region, REQUESTS, outcome=outcome.value, gen_ai_provider_name=provider)
+        self.requests = Number(
+            region,
+            REQUESTS,
+            gen_ai_operation_name=labels["gen_ai_operation_name"],
+            gen_ai_provider_name=provider,
+            outcome=outcome.value,
+            stream=_flag(streamed),
+        )
 
     @cached_property
     def input(self) -> Histogram:
@@ -73,6 +80,10 @@ class _Series:
         return Histogram(self._region, TOKEN_USAGE, **self._labels, gen_ai_token_type=kind)
 
 
+_Alike = tuple[str, str, str, str, Outcome, bool]
+"""Operation, provider, model, error, outcome, whether a stream: what requests are told apart by."""
+
+
 class Recorder:
     """Counts requests. Not a call of it waits, allocates a lock or reads a file.
 
@@ -89,10 +100,10 @@ class Recorder:
         self._tools_run = Names(totals, "gen_ai_tool_name", _MOST_TOOLS, _own(TOOL_TIME))
         self._tools = Names(totals, "gen_ai_tool_name", _MOST_TOOLS, _own(TOOL_CALLS))
         self._tool_times: dict[tuple[str, str], Histogram] = {}
-        self._series: dict[tuple[str, str, str, str, Outcome], _Series] = {}
+        self._series: dict[_Alike, _Series] = {}
         self._numbers: dict[tuple[str, ...], Number] = {}
         self._overhead: dict[bool, Histogram] = {
-            streamed: Histogram(region, OVERHEAD, stream=str(streamed).lower()) for streamed in (False, True)
+            streamed: Histogram(region, OVERHEAD, stream=_flag(streamed)) for streamed in (False, True)
         }
         self._requests = Number(region, REQUESTS_OPEN)
         self._streams = Number(region, STREAMS_OPEN)
@@ -113,9 +124,7 @@ class Recorder:
         if streamed:
             self._streams.add()
 
-    def ended(
-        self, request: InferenceRequest, measurement: Measurement, outcome: Outcome, *, now: float
-    ) -> None:
+    def ended(self, request: Measured, measurement: Measurement, outcome: Outcome, *, now: float) -> None:
         """Take note of a request's end, once.
 
         :param now: time of the clock that `measurement` uses, in seconds.
@@ -126,7 +135,7 @@ class Recorder:
         provider = request.provider_id if request.provider_id in self._providers else ""
         model = self._model(request, outcome, status) if provider else ""
         error = _error(outcome, status)
-        series = self._of(request.operation.name, provider, model, error, outcome)
+        series = self._of((request.operation.name, provider, model, error, outcome, measurement.streamed))
         series.duration.observe(now - measurement.began)
         series.requests.add()
         if measurement.streamed:
@@ -134,13 +143,19 @@ class Recorder:
             self._stream_ended(series, measurement, now)
         if measurement.has_usage:
             self._used(series, measurement.usage, provider, model)
-        elif outcome in _SERVED and provider:
+        elif outcome in _SERVED and model:
             self._count(UNCOUNTED, gen_ai_provider_name=provider, gen_ai_request_model=model)
         for tool in measurement.tools:
             self._tool_called(provider, model, tool)
         if outcome in (Outcome.PROVIDER_ERROR, Outcome.CUT, Outcome.STALLED):
             kind = error if outcome is Outcome.PROVIDER_ERROR else outcome.value
             self._count(UPSTREAM_ERRORS, gen_ai_provider_name=provider, kind=kind)
+
+    def turned_away(self, operation: Operation, outcome: Outcome) -> None:
+        """Take note of a request for a model's work that ended before it was known what it asks."""
+        self._count(
+            REQUESTS, gen_ai_operation_name=operation.name, outcome=outcome.value, stream=_flag(False)
+        )
 
     def refused(self, code: str) -> None:
         """Take note of a request, of any kind, that was answered with an error of our own.
@@ -178,19 +193,22 @@ class Recorder:
             gen_ai_tool_type=_tool_type(tool),
         )
 
-    def _model(self, request: InferenceRequest, outcome: Outcome, status: int) -> str:
-        if outcome is Outcome.REJECTED or status in _UNKNOWN_MODEL:
+    def _model(self, request: Measured, outcome: Outcome, status: int) -> str:
+        if not request.model:
+            return ""
+        if outcome is Outcome.REJECTED or not 200 <= status < 300:
             return self._models.known(request.model)
         return self._models.learn(request.model)
 
-    def _of(self, operation: str, provider: str, model: str, error: str, outcome: Outcome) -> _Series:
-        key = (operation, provider, model, error, outcome)
+    def _of(self, key: _Alike) -> _Series:
         series = self._series.get(key)
         if series is None:
+            operation, provider, model, error, outcome, streamed = key
             series = self._series[key] = _Series(
                 self.region,
-                error,
-                outcome,
+                error=error,
+                outcome=outcome,
+                streamed=streamed,
                 gen_ai_operation_name=operation,
                 gen_ai_provider_name=provider,
                 gen_ai_request_model=model,
@@ -230,6 +248,10 @@ def _own(family: Family) -> Counts:
 
 def _tool_type(name: str) -> str:
     return "mcp" if name.startswith("mcp_") else "standard_tool_use"
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def _error(outcome: Outcome, status: int) -> str:

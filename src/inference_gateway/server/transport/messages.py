@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from inference_gateway.server.errors import GatewayError
-from inference_gateway.server.inference import InferenceRequest
+from inference_gateway.server.inference import InferenceRequest, RawCall
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.principal import Principal
 
@@ -104,11 +104,15 @@ class Request:
     :ivar params: the parts of the path that a route's template names, undecoded.
     :ivar principal: who asks, where callers must say so.
     :ivar inference: what it asks of a model, once that is known.
+    :ivar raw: what it asks of a provider's own API, once that is known.
+    :ivar began: when it began, by the clock of whoever logs it; 0 where nobody does.
+    :ivar status: what it was answered with, 0 while it was not.
     :ivar refusal: the error to answer with and nothing else, where there is no room for the request.
     """
 
     __slots__ = (
         "_index",
+        "began",
         "body",
         "client",
         "headers",
@@ -118,8 +122,10 @@ class Request:
         "path",
         "principal",
         "query",
+        "raw",
         "refusal",
         "request_id",
+        "status",
     )
 
     def __init__(
@@ -144,6 +150,9 @@ class Request:
         self.params: dict[str, bytes] = {}
         self.principal: Principal | None = None
         self.inference: InferenceRequest | None = None
+        self.raw: RawCall | None = None
+        self.began = 0.0
+        self.status = 0
         self.refusal: GatewayError | None = None
         self._index = fields
 
