@@ -76,6 +76,22 @@ def _known(recorded: set[str]) -> Callable[[re.Match[str]], str]:
     return replace
 
 
+def test_what_clients_measure_is_not_taken_for_what_the_gateway_measured() -> None:
+    expressions = queries() + [rule["expr"] for rule in RULES]
+    for name, labels in re.findall(
+        r"\b(gen_ai_\w+)(\{[^}]*\}|\b)", " ".join(map(_without_groups, expressions))
+    ):
+        assert 'source="gateway"' in labels, name
+
+
+def _without_groups(expression: str) -> str:
+    return re.sub(
+        r"\b(by|on) ?\([^)]*\)|gen_ai_(provider|request|operation|tool|token)_(name|model|type)|\w+:\w+:\w+",
+        " ",
+        expression,
+    )
+
+
 def test_the_dashboard_depends_on_nobodys_grafana() -> None:
     assert DASHBOARD["uid"] == "inference-gateway"
     assert "id" not in DASHBOARD
