@@ -294,6 +294,6 @@ def _rules_are_well(prometheus: Prometheus) -> None:
     assert {(rule["name"], rule["health"], rule.get("lastError", "")) for rule in loaded} == {
         (rule["name"], "ok", "") for rule in loaded
     }
-    failing = prometheus.query('ALERTS{alertname="InferenceGatewayRequestsFail"}')
-    assert [labels["alertstate"] for labels, _ in failing] == ["pending"]
+    failing = 'ALERTS{alertname="InferenceGatewayRequestsFail"}'
+    eventually(lambda: [each["alertstate"] for each, _ in prometheus.query(failing)] == ["pending"])
     assert not prometheus.query('ALERTS{alertname="InferenceGatewayDown"}')
