@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def said(name: str) -> str:
     return rest
 
 
-hadolint = shutil.which("hadolint") or shutil.which("hadolint", path=ROOT / ".venv/bin")
+hadolint = shutil.which("hadolint") or shutil.which("hadolint", path=Path(sys.executable).parent)
 
 
 @pytest.mark.skipif(
