@@ -143,6 +143,7 @@ def test_pods_have_no_rights_and_nothing_to_write_to() -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     assert POD["automountServiceAccountToken"] is False
+    assert POD["securityContext"]["fsGroup"] == POD["securityContext"]["runAsGroup"]
     user = re.findall(r"(?m)^USER (\d+):(\d+)$", (ROOT / "Dockerfile").read_text())
     assert user == [(str(POD["securityContext"]["runAsUser"]), str(POD["securityContext"]["runAsGroup"]))]
 
