@@ -96,7 +96,7 @@ class PythonServer:
     ) -> None:
         self.steps = asyncio.Queue[None]()
         self.heard: list[dict[str, str]] = []
-        """Headers of each request."""
+        """Headers of each request, and its `query`."""
         self.waiting = threading.Event()
         self.cancelled = threading.Event()
         self._legacy = legacy
@@ -152,7 +152,7 @@ class PythonServer:
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        self.heard.append(headers)
+        self.heard.append({**headers, "query": scope["query_string"].decode()})
         if self._legacy and headers.get("mcp-protocol-version", "").startswith("2026"):
             await send({"type": "http.response.start", "status": 400, "headers": []})
             await send({"type": "http.response.body", "body": b"no such version"})
@@ -196,7 +196,7 @@ class ScriptedServer:
 
     :param answers: by method; `tools/list` has one tool, `act`, unless it is scripted.
     :param session: id of the session that it claims to have.
-    :param redirect: where it sends everybody instead.
+    :param redirect: where it sends everybody who is not there.
     :param tls: what it shows of itself where it speaks TLS.
     """
 
@@ -211,6 +211,7 @@ class ScriptedServer:
     ) -> None:
         self._session = session
         self._redirect = redirect
+        self.redirected = 0
         self.asked: list[str] = []
         self._answers = {
             "initialize": lambda params: {
@@ -234,7 +235,8 @@ class ScriptedServer:
         asked = json.loads(body or b"{}")
         method = asked.get("method", "")
         self.asked.append(method)
-        if self._redirect:
+        if self._redirect and scope["path"] != self._redirect:
+            self.redirected += 1
             await self._answer(send, 307, b"")
             return
         if "id" not in asked or method not in self._answers:

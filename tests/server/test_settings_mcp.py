@@ -30,7 +30,7 @@ def test_a_variable_lists_urls() -> None:
     mcp = load(
         environ={"MCP_SERVERS": " http://a/mcp, ,http://b:1/x/,http://a/mcp"}, dotenv=None
     ).settings.mcp
-    assert [server.url for server in mcp.servers] == ["http://a/mcp", "http://b:1/x"]
+    assert [server.url for server in mcp.servers] == ["http://a/mcp", "http://b:1/x/"]
     assert mcp.tool_mode == "selector"
 
 
@@ -42,6 +42,7 @@ mcp:
       url: https://search/mcp
       token_env: SEARCH_TOKEN
       headers: {X-Team: secret-team}
+      query: {project_ref: secret-project}
       timeout: 2m
       include: [Web_Search]
     - command: mcp-files
@@ -58,6 +59,7 @@ def test_an_entry_of_the_file_says_more() -> None:
     assert (search.name, search.timeout, search.include) == ("search", 120.0, ("web_search",))
     assert search.token == Secret("secret-token")
     assert search.headers == {"x-team": Secret("secret-team")}
+    assert search.query == {"project_ref": Secret("secret-project")}
     assert (files.command, files.args) == ("mcp-files", ("--root", "/srv"))
     assert files.env == {"KEY": Secret("secret-key")}
     assert files.exclude == ("write", "move")
@@ -71,7 +73,7 @@ def test_what_is_in_effect_shows_no_secret() -> None:
     assert rows["MCP_SERVERS"].value == "http://plain/mcp,https://search/mcp,mcp-files"
     assert rows["mcp.servers.2.token"].value == "********"
     assert rows["mcp.servers.2.token"].source == "environment"
-    assert rows["mcp.servers.3.env.KEY"].source == "gateway.yaml:13"
+    assert rows["mcp.servers.3.env.KEY"].source == "gateway.yaml:14"
 
 
 def test_the_variable_comes_before_the_file() -> None:
@@ -91,7 +93,11 @@ def test_old_names_work() -> None:
     [
         ("{name: x}", "give a url or a command, and not both"),
         ("{url: 'http://a', command: b}", "give a url or a command, and not both"),
-        ("{command: b, token: x}", "a program takes no headers and no token"),
+        ("{command: b, token: x}", "a program takes no headers, no query and no token"),
+        ("{command: b, query: {a: b}}", "a program takes no headers, no query and no token"),
+        ("{url: 'http://a', query: {a: [b]}}", "not a parameter: give `name: value`"),
+        ("{url: 'http://a/?b=c'}", "give `query` in an entry of the file"),
+        ("{url: 'http://u:p@a'}", "use the `token` of an entry of the file"),
         ("{url: 'http://a', args: [b]}", "args and env go with a command"),
         ("{url: 'http://a', token: x, token_env: Y}", "stands beside token; keep one"),
         ("{url: 'http://a', token_env: NOT_SET}", "NOT_SET is not set"),

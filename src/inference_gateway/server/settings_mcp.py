@@ -20,8 +20,11 @@ class MCPServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     url: Annotated[
         str | None,
-        Meta(description="Where it speaks streamable HTTP, or HTTP with SSE.", extra={"kind": "url"}),
+        Meta(description="Where it speaks streamable HTTP, or HTTP with SSE.", extra={"kind": "endpoint"}),
     ] = None
+    query: Annotated[
+        dict[str, Secret], Meta(description="Parameters added to the URL; their values are never shown.")
+    ] = msgspec.field(default_factory=dict)
     command: Annotated[
         str | None,
         Meta(description="Program to start instead; it speaks over its standard input and output."),

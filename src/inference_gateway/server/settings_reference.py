@@ -145,6 +145,7 @@ _TAKES: Final = {
     "switch": "truth value",
     "duration": "duration",
     "url": "http or https URL without user, query or fragment",
+    "endpoint": "http or https URL without user, query or fragment",
     "key": "text without white space",
     "variable": "name of a variable, in capitals",
     "account": "letters, digits, `-`, `_`",

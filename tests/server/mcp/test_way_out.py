@@ -5,6 +5,7 @@ import datetime as dt
 import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx2
 import pytest
@@ -12,7 +13,7 @@ import trustme
 
 from fakes.http_server import eventually
 from fakes.loops import LoopThread
-from fakes.mcp_servers import ScriptedServer
+from fakes.mcp_servers import PythonServer, ScriptedServer
 from fakes.proxy import FakeProxy
 from fakes.upstream import serving
 from inference_gateway.server.mcp.egress import WayOut, http_client
@@ -65,6 +66,38 @@ def test_proxies_of_the_surroundings_are_not_used(
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     assert open_tools(start_script().url).states() == ["available"]
+
+
+@pytest.mark.parametrize("transport", ["streamable-http", "sse"])
+def test_parameters_are_added_to_every_request_and_never_shown(
+    open_tools: Open, caplog: pytest.LogCaptureFixture, transport: str
+) -> None:
+    caplog.set_level("DEBUG")
+    server = PythonServer(transport=transport)
+    try:
+        entry = {"url": server.url, "query": {"key": "t0p s3cret&"}}
+        tools = open_tools(entry, MCP_POLLING_INTERVAL="50ms")
+        assert tools.call("mcp_echo", text="hi").text == "hi"
+        assert all(parse_qs(asked["query"])["key"] == ["t0p s3cret&"] for asked in server.heard)
+        assert tools.listed()["mcp_echo"]["server"] == server.url
+    finally:
+        server.close()
+    eventually(lambda: tools.states() != ["available"])
+    assert "s3cret" not in caplog.text
+
+
+def test_a_redirect_to_another_path_is_followed(start_script: Script, open_tools: Open) -> None:
+    result = {"content": [{"type": "text", "text": "here"}]}
+    server = start_script({"tools/call": lambda params: result}, redirect="/mcp/")
+    tools = open_tools({"url": server.url, "token": "t0ps3cret"})
+    assert tools.call("mcp_act").text == "here"
+
+
+def test_a_slash_at_the_end_of_a_url_is_kept(start_script: Script, open_tools: Open) -> None:
+    server = start_script(redirect="/mcp/")
+    tools = open_tools(server.url + "/")
+    assert tools.listed()["mcp_act"]["server"].endswith("/mcp/")
+    assert server.redirected == 0
 
 
 @pytest.mark.parametrize("url", ["http://b/mcp", "https://a/mcp", "http://a:8080/mcp"])

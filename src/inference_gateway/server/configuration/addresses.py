@@ -22,7 +22,7 @@ class Refused(ValueError):
     """A text is not what its setting takes; the message says what would be."""
 
 
-def _split(text: str) -> SplitResult:
+def _split(text: str, *, key: str = "the provider's key", instead: str = "give it without") -> SplitResult:
     if not _VISIBLE.fullmatch(text) or "\\" in text:
         raise Refused("the URL has white space, a backslash or a letter outside ASCII in it")
     try:
@@ -32,11 +32,11 @@ def _split(text: str) -> SplitResult:
     if parts.scheme not in _PORTS:
         raise Refused("the URL does not begin with http:// or https://")
     if "@" in parts.netloc:
-        raise Refused("a user name or password cannot be part of the URL; use the provider's key")
+        raise Refused("a user name or password cannot be part of the URL; use " + key)
     if not _is_netloc(parts.netloc):
         raise Refused("the URL's host or port is missing or malformed; give one such as https://host:8443")
     if "?" in text or "#" in text:
-        raise Refused("the URL has a query or a fragment; give it without")
+        raise Refused(f"the URL has a query or a fragment; {instead}")
     return parts
 
 
@@ -58,6 +58,15 @@ def base_url(text: str) -> str:
     """
     parts = _split(text)
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
+
+
+def endpoint(text: str) -> str:
+    """Check the URL of an MCP server and leave it as it is: a slash at its end may count.
+
+    :raises Refused: it is not http or https, lacks a host, or has a user, query or fragment.
+    """
+    _split(text, key="the `token` of an entry of the file", instead="give `query` in an entry of the file")
+    return text
 
 
 def issuer(text: str) -> str:

@@ -38,7 +38,7 @@ _PROVIDER_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _NULL: Final = "tag:yaml.org,2002:null"
 
 _MCP_SERVERS: Final = "mcp.servers"
-_MAPS: Final = frozenset({"headers", "env"})
+_MAPS: Final = frozenset({"headers", "query", "env"})
 
 # What a parser's message quotes may be part of a value; the names of tokens are `<…>`.
 _QUOTED: Final = re.compile(r"""(['"])(?!<)(?:(?!\1).){2,}\1""", re.DOTALL)
@@ -63,8 +63,8 @@ class ServerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Such as `mcp.servers.1`, counted from 1."""
     where: str
     values: dict[str, Given]
-    headers: dict[str, Given]
-    env: dict[str, Given]
+    maps: dict[str, dict[str, Given]]
+    """By key, such as `headers`."""
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,7 +174,7 @@ class _Reader:
             return
         for number, item in enumerate(node.value, 1):
             place, line = f"{_MCP_SERVERS}.{number}", item.start_mark.line + 1
-            entry = ServerEntry(place=place, where=self._where(line), values={}, headers={}, env={})
+            entry = ServerEntry(place=place, where=self._where(line), values={}, maps={})
             if isinstance(item, yaml.ScalarNode):
                 self._keep(entry.values, "url", place, line=line, node=item)
             else:
@@ -184,9 +184,7 @@ class _Reader:
     def _read_server(self, entry: ServerEntry, node: yaml.Node) -> None:
         for key, line, value in self._entries(node, entry.place):
             if key in _MAPS:
-                self._read_map(
-                    entry.headers if key == "headers" else entry.env, value, f"{entry.place}.{key}"
-                )
+                self._read_map(entry.maps.setdefault(key, {}), value, f"{entry.place}.{key}")
             elif key in MCP_SERVER_FIELDS:
                 self._keep(entry.values, key, f"{entry.place}.{key}", line=line, node=value)
             else:

@@ -269,6 +269,6 @@ def _server_rows(place: str, server: MCPServerSettings, sources: Mapping[str, st
         name = f"{place}.{field.name}"
         if name in sources:
             rows.append(Row(name, write(field, getattr(server, field.name)), sources[name]))
-    for kind, pairs in (("headers", server.headers), ("env", server.env)):
+    for kind, pairs in (("headers", server.headers), ("query", server.query), ("env", server.env)):
         rows += [Row(f"{place}.{kind}.{key}", MASK, sources[f"{place}.{kind}.{key}"]) for key in pairs]
     return rows

@@ -1,16 +1,23 @@
 """The MCP servers of the YAML file: entries made into settings. Knows nothing of the protocol."""
 
-from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
 from inference_gateway.server.configuration.addresses import Refused
 from inference_gateway.server.configuration.catalogue import MCP_SERVER_FIELDS
 from inference_gateway.server.configuration.document import Document, ServerEntry
-from inference_gateway.server.configuration.report import Given, Report
-from inference_gateway.server.configuration.values import program_variable, provider_header, read
+from inference_gateway.server.configuration.report import Report
+from inference_gateway.server.configuration.values import (
+    program_variable,
+    provider_header,
+    read,
+    url_parameter,
+)
 from inference_gateway.server.configuration.variables import Variables, first
 from inference_gateway.server.settings import MCPServerSettings, Secret
+
+_OF_URLS: Final = frozenset({"headers", "query", "token", "token_env"})
 
 
 class ServerReader:
@@ -30,10 +37,7 @@ class ServerReader:
 
     def _server(self, entry: ServerEntry) -> MCPServerSettings:
         self._check_kind(entry)
-        values: dict[str, object] = {
-            "headers": self._headers(entry),
-            "env": self._env(entry),
-        }
+        values: dict[str, object] = {key: self._pairs(entry, key) for key in entry.maps}
         for field, one in entry.values.items():
             try:
                 values[field] = read(MCP_SERVER_FIELDS[field], one.text)
@@ -48,9 +52,11 @@ class ServerReader:
         given = entry.values.keys()
         if ("url" in given) == ("command" in given):
             self._report.problem(entry.where, f"{entry.place}: give a url or a command, and not both")
-        elif "command" in given and (entry.headers or given & {"token", "token_env"}):
-            self._report.problem(entry.where, f"{entry.place}: a program takes no headers and no token")
-        elif "url" in given and (entry.env or "args" in given):
+        elif "command" in given and (entry.maps.keys() | given) & _OF_URLS:
+            self._report.problem(
+                entry.where, f"{entry.place}: a program takes no headers, no query and no token"
+            )
+        elif "url" in given and ("env" in entry.maps or "args" in given):
             self._report.problem(entry.where, f"{entry.place}: args and env go with a command")
         if {"token", "token_env"} <= given:
             self._report.refuse(entry.values["token_env"], "stands beside token; keep one")
@@ -76,20 +82,11 @@ class ServerReader:
             return None
         return token if isinstance(token, Secret) else None
 
-    def _headers(self, entry: ServerEntry) -> dict[str, Secret]:
-        return self._pairs(entry, "headers", entry.headers)
-
-    def _env(self, entry: ServerEntry) -> dict[str, Secret]:
-        return self._pairs(entry, "env", entry.env)
-
-    def _pairs(self, entry: ServerEntry, field: str, given: Mapping[str, Given]) -> dict[str, Secret]:
+    def _pairs(self, entry: ServerEntry, field: str) -> dict[str, Secret]:
         pairs: dict[str, Secret] = {}
-        for name, one in given.items():
+        for name, one in entry.maps[field].items():
             try:
-                if field == "headers":
-                    key, value = provider_header(name, one.text)
-                else:
-                    key, value = name, program_variable(name, one.text)
+                key, value = _pair(field, name, one.text)
                 if key in pairs:
                     raise Refused("given twice; keep one")
             except Refused as error:
@@ -98,3 +95,9 @@ class ServerReader:
                 pairs[key] = value
                 self.sources[f"{entry.place}.{field}.{key}"] = one.where
         return pairs
+
+
+def _pair(field: str, name: str, text: str | tuple[str, ...]) -> tuple[str, Secret]:
+    if field == "headers":
+        return provider_header(name, text)
+    return name, program_variable(name, text) if field == "env" else url_parameter(name, text)

@@ -8,7 +8,14 @@ from typing import Final, Literal
 
 import msgspec
 
-from inference_gateway.server.configuration.addresses import Refused, base_url, issuer, origin, proxy
+from inference_gateway.server.configuration.addresses import (
+    Refused,
+    base_url,
+    endpoint,
+    issuer,
+    origin,
+    proxy,
+)
 from inference_gateway.server.configuration.catalogue import Field
 from inference_gateway.server.configuration.header_names import (
     CONNECTION_HEADER_PREFIXES,
@@ -181,6 +188,16 @@ def program_variable(name: str, value: Raw) -> Secret:
     return Secret(value)
 
 
+def url_parameter(name: str, value: Raw) -> Secret:
+    """Check a parameter that is added to a URL.
+
+    :raises Refused: it cannot be one.
+    """
+    if not name or not isinstance(value, str):
+        raise Refused("not a parameter: give `name: value`")
+    return Secret(value)
+
+
 def _header_token(text: str) -> str:
     if not _TOKEN.fullmatch(text):
         raise Refused("not a header's name; only letters, digits and !#$%&'*+-.^_`|~ may be in it")
@@ -239,7 +256,7 @@ def _arguments(raw: Raw) -> tuple[str, ...]:
 
 
 def _servers(raw: Raw) -> tuple[MCPServerSettings, ...]:
-    return tuple(MCPServerSettings(url=url) for url in dict.fromkeys(base_url(item) for item in _items(raw)))
+    return tuple(MCPServerSettings(url=url) for url in dict.fromkeys(endpoint(item) for item in _items(raw)))
 
 
 def _origins(raw: Raw) -> tuple[str, ...]:
@@ -304,6 +321,7 @@ _TEXTS: Final[Mapping[str, Callable[[str], object]]] = {
     "file": _file,
     "path": _path,
     "url": base_url,
+    "endpoint": endpoint,
     "proxy": lambda text: Secret(proxy(text)),
     "variable": _variable,
     "account": _account,

@@ -48,7 +48,8 @@ def ways(server: MCPServerSettings) -> tuple[Way, ...]:
     if server.url is None:
         return Way("stdio", "auto"), Way("stdio", "legacy")
     url = server.url
-    places = dict.fromkeys((url, url if url.endswith("/sse") else url.removesuffix("/mcp") + "/sse"))
+    bare = url.rstrip("/")
+    places = dict.fromkeys((url, url if bare.endswith("/sse") else bare.removesuffix("/mcp") + "/sse"))
     return (
         Way("streamable-http", "auto", url),
         Way("streamable-http", "legacy", url),
@@ -179,7 +180,8 @@ def _http(server: MCPServerSettings, way: Way, doors: Doors) -> httpx2.AsyncClie
     headers = {name: value.reveal() for name, value in server.headers.items()}
     if server.token is not None:
         headers["authorization"] = f"Bearer {server.token.reveal()}"
-    return http_client(way.url, headers, doors.way_out, doors.refused)
+    query = {name: value.reveal() for name, value in server.query.items()}
+    return http_client(way.url, headers, doors.way_out, doors.refused, query=query)
 
 
 def _program(server: MCPServerSettings) -> StdioServerParameters:

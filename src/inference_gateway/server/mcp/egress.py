@@ -6,7 +6,8 @@ proxies of the surroundings but those of the settings, no redirect to elsewhere,
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import MappingProxyType
 
 import httpx2
 import msgspec
@@ -16,6 +17,8 @@ from inference_gateway.server.settings import Secret
 LARGEST_ANSWER = 16 * 1024 * 1024
 """Bytes of one message of a server."""
 _MOST_CONNECTIONS = 256
+_MOST_REDIRECTS = 3
+_NO_QUERY: Mapping[str, str] = MappingProxyType({})
 
 
 Refused = Callable[[int, bool], None]
@@ -32,10 +35,18 @@ class WayOut(msgspec.Struct, frozen=True):
     header_timeout: float | None
 
 
-def http_client(url: str, headers: dict[str, str], way_out: WayOut, refused: Refused) -> httpx2.AsyncClient:
+def http_client(
+    url: str,
+    headers: dict[str, str],
+    way_out: WayOut,
+    refused: Refused,
+    *,
+    query: Mapping[str, str] = _NO_QUERY,
+) -> httpx2.AsyncClient:
     """Open no connection yet, to one server.
 
     :param refused: told of each refusal.
+    :param query: parameters added to the URL of each request.
     """
     inner = httpx2.AsyncHTTPTransport(
         verify=way_out.context,
@@ -44,12 +55,14 @@ def http_client(url: str, headers: dict[str, str], way_out: WayOut, refused: Ref
         limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=8),
     )
     return httpx2.AsyncClient(
-        transport=_Guarded(inner, httpx2.URL(url), way_out.header_timeout, refused),
+        transport=_Guarded(inner, httpx2.URL(url), way_out.header_timeout, refused, query=query),
         headers=headers,
         # A call has its own bound, and between calls a stream may be silent.
         timeout=httpx2.Timeout(None, connect=way_out.dial_timeout),
         trust_env=False,
-        follow_redirects=False,
+        # Which stay at one origin, as all requests do: many servers send /mcp to /mcp/.
+        follow_redirects=True,
+        max_redirects=_MOST_REDIRECTS,
     )
 
 
@@ -70,7 +83,10 @@ class _Guarded(httpx2.AsyncBaseTransport):
         url: httpx2.URL,
         header_timeout: float | None,
         refused: Refused,
+        *,
+        query: Mapping[str, str],
     ) -> None:
+        self._query = query
         self._inner = inner
         self._origin = _origin(url)
         self._header_timeout = header_timeout
@@ -83,7 +99,7 @@ class _Guarded(httpx2.AsyncBaseTransport):
         request.headers["accept-encoding"] = "identity"
         try:
             async with asyncio.timeout(self._header_timeout):
-                response = await self._inner.handle_async_request(request)
+                response = await self._inner.handle_async_request(self._asking(request))
         except TimeoutError as error:
             raise httpx2.ReadTimeout("the server's answer did not begin in time") from error
         if response.status_code >= 400:
@@ -92,6 +108,18 @@ class _Guarded(httpx2.AsyncBaseTransport):
             assert isinstance(response.stream, httpx2.AsyncByteStream)
             response.stream = _Bounded(response.stream)
         return response
+
+    def _asking(self, request: httpx2.Request) -> httpx2.Request:
+        """Add the parameters to what goes out; what the client says in errors does not have them."""
+        if not self._query:
+            return request
+        return httpx2.Request(
+            request.method,
+            request.url.copy_merge_params(self._query),
+            headers=request.headers,
+            stream=request.stream,
+            extensions=request.extensions,
+        )
 
     async def aclose(self) -> None:
         await self._inner.aclose()

@@ -379,12 +379,18 @@ class Link:
     def _note(self, error: Exception) -> None:
         self.problem = _in_our_words(error, self._status)
         reason = "; ".join(f"{type(each).__name__}: {each}" for each in causes(error))
-        secrets = [*self.server.headers.values(), *self.server.env.values()]
-        for secret in (*secrets, *((self.server.token,) if self.server.token else ())):
-            reason = reason.replace(secret.reveal(), MASK) if secret.reveal() else reason
+        for secret in self._secrets():
+            reason = reason.replace(secret, MASK)
         is_news = self.state != "unavailable" or not self._settings.disable_healthcheck_logs
         level = logging.INFO if is_news else logging.DEBUG
         logger.log(level, "MCP server %s: %s (%.*r)", self.address, self.problem, _LONGEST_REASON, reason)
+
+    def _secrets(self) -> list[str]:
+        server = self.server
+        kept = [*server.headers.values(), *server.env.values(), *server.query.values()]
+        if server.token is not None:
+            kept.append(server.token)
+        return [secret.reveal() for secret in kept if secret.reveal()]
 
 
 def _in_our_words(error: Exception, status: int) -> str:
