@@ -6,11 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fakes.chats import body, stream
 from fakes.gateway import FakeGateway
 from fakes.http_server import eventually
 from fakes.mcp_servers import PythonServer
+from fakes.provider import Call, FakeProvider
+from fakes.turns import call, calling, saying, stream_of
 
 Start = Callable[..., FakeGateway]
 
@@ -59,11 +63,7 @@ def test_tools_are_called_by_name_in_direct_mode_in_streams_too(start: Start) ->
     ]
     streamed = stream(gateway, following(calls, stream=True))
     assert streamed.whole
-    said = "".join(
-        choice["delta"].get("content") or ""
-        for event in streamed.events.removesuffix(b"\n\ndata: [DONE]\n\n").split(b"\n\n")
-        for choice in json.loads(event[6:])["choices"]
-    )
+    said = told(streamed.events)
     assert "hi" in said
     assert "3" in said
 
@@ -88,15 +88,56 @@ def test_a_server_that_is_down_costs_its_tools_and_nothing_else(start_gateway: S
     assert reply.json()["choices"][0]["message"]["content"] == "hi"
 
 
-def test_many_requests_at_once_get_the_results_of_their_own_calls(start: Start) -> None:
-    gateway = start()
+async def _providing(asked: Call, name: str) -> None:
+    """Call a tool of each server with the words of the request, then say what came of it and who says it."""
+    request = asked.json()
+    word = request["messages"][0]["content"]
+    results = [m["content"] for m in request["messages"] if m["role"] == "tool"]
+    said = f"{name}/{request['model']}: {' '.join(results)}"
+    calls = [call(f"mcp_{n}_echo", {"text": f"{n}={word}"}, id=f"{word}-{n}") for n in ("one", "two")]
+    if not request.get("stream"):
+        await asked.respond_json(saying(said) if results else calling(*calls))
+    elif results:
+        await asked.stream(stream_of({"content": said}))
+    else:
+        made = [{"index": place, **each} for place, each in enumerate(calls)]
+        await asked.stream(stream_of({"tool_calls": made}, finish="tool_calls"))
 
-    def ask(number: int) -> str:
-        reply = gateway.chat(
-            following([execute("mcp_echo", text=f"n{number}.")], [execute("mcp_echo", text=f"m{number}.")])
-        )
-        return str(reply.json()["choices"][0]["message"]["content"])
 
-    with ThreadPoolExecutor(40) as crowd:
-        told = list(crowd.map(ask, range(80)))
-    assert all(f"m{number}." in text and "n" not in text for number, text in enumerate(told))
+@settings(max_examples=1, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.randoms(use_true_random=False))
+def test_many_requests_over_two_providers_and_two_servers_never_cross(
+    start: Start, start_provider: Callable[..., FakeProvider], random: Any
+) -> None:
+    def script(name: str) -> Callable[[Call], Any]:
+        return lambda asked: _providing(asked, name)
+
+    gateway = start(
+        MCP_TOOL_MODE="direct",
+        OPENAI_API_KEY="k",
+        OPENAI_API_URL=start_provider(script("openai")).url,
+        GROQ_API_KEY="k",
+        GROQ_API_URL=start_provider(script("groq")).url,
+    )
+    plan = [
+        (f"w{n}", random.choice(["openai", "groq"]), f"m{random.randrange(3)}", random.random() < 0.5)
+        for n in range(200)
+    ]
+
+    def ask(word: str, provider: str, model: str, streams: bool) -> str:
+        asked = body(f"{provider}/{model}", messages=[{"role": "user", "content": word}], stream=streams)
+        if not streams:
+            return str(gateway.chat(asked).json()["choices"][0]["message"]["content"])
+        streamed = stream(gateway, asked, fields="x-mcp-stream-tool-calls: false\r\n")
+        return told(streamed.events)
+
+    with ThreadPoolExecutor(200) as crowd:
+        answers = list(crowd.map(lambda each: ask(*each), plan))
+    assert answers == [f"{p}/{m}: one={w} two={w}" for w, p, m, _ in plan]
+
+
+def told(events: bytes) -> str:
+    """Put the text of a stream together."""
+    *chunks, _ = events.removesuffix(b"\n\n").split(b"\n\n")
+    choices = [choice for each in chunks for choice in json.loads(each[6:])["choices"]]
+    return "".join(choice["delta"].get("content") or "" for choice in choices)
