@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 import msgspec
-from mcp.types import ContentBlock
+from mcp_types import methods
+from mcp_types.version import LATEST_HANDSHAKE_VERSION, LATEST_MODERN_VERSION
 from msgspec import Meta
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from inference_gateway.server import codec
 
@@ -26,7 +27,7 @@ _NOTE: Final = 100
 LeftOut = Callable[[str, str], None]
 """Told the name of a tool that is left out, and why."""
 
-_block: TypeAdapter[ContentBlock] = TypeAdapter(ContentBlock)
+_VERSIONS: Final = (LATEST_HANDSHAKE_VERSION, LATEST_MODERN_VERSION)
 
 
 class _Schema(msgspec.Struct):
@@ -104,8 +105,10 @@ def _mended_block(block: object) -> object:
 
 
 def _fits(block: dict[str, object]) -> bool:
+    alone = {"content": [block], "resultType": "complete"}
     try:
-        _block.validate_python(block, by_name=False)
+        for version in _VERSIONS:
+            methods.validate_server_result("tools/call", version, alone)
     except ValidationError:
         return False
     return True
