@@ -186,7 +186,7 @@ def fail() -> str:
 
 Answer = Callable[[dict[str, Any]], Any]
 """From a request's params to its result; bytes are sent as they are but for `ID`, a number from 400 on is a
-status, None is never answered."""
+status, None is never answered, and an awaitable when it is done."""
 
 ONE_TOOL = {"tools": [{"name": "act", "description": "Act.", "inputSchema": {"type": "object"}}]}
 
@@ -245,6 +245,8 @@ class ScriptedServer:
         result = self._answers[method](asked.get("params", {}))
         if result is None:
             await asyncio.Event().wait()
+        if isinstance(result, Awaitable):
+            result = await result
         if isinstance(result, int) and result >= 400:
             await self._answer(send, result, b"")
             return

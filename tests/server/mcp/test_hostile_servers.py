@@ -1,5 +1,6 @@
 """Servers that break the protocol, or are out to harm: the model is told, and nothing else suffers."""
 
+import asyncio
 import json
 import logging
 import threading
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from fakes.http_server import eventually
+from fakes.loops import PATIENCE
 from fakes.mcp_servers import ONE_TOOL, PythonServer, ScriptedServer
 from server.mcp.conftest import Tools
 
@@ -170,6 +172,51 @@ def test_a_server_that_dies_in_mid_call_is_connected_again(
     assert results[0].is_error
     start_server(port=server.port)
     eventually(lambda: tools.call("mcp_echo", text="again").text == "again")
+
+
+def test_a_server_that_is_busy_with_a_call_is_not_given_up(start_script: Script, open_tools: Open) -> None:
+    done = threading.Event()
+    calling = threading.Event()
+
+    async def work() -> Any:
+        calling.set()
+        await asyncio.to_thread(done.wait, PATIENCE)
+        calling.clear()
+        return {"content": [{"type": "text", "text": "well"}]}
+
+    server = start_script(
+        {
+            "tools/list": lambda params: None if calling.is_set() else ONE_TOOL,
+            "tools/call": lambda params: work(),
+        }
+    )
+    tools = open_tools(server.url, MCP_POLLING_INTERVAL="10ms", MCP_POLLING_TIMEOUT="50ms")
+    results: list[Any] = []
+    waiting = threading.Thread(target=lambda: results.append(tools.call("mcp_act")))
+    waiting.start()
+    assert calling.wait(PATIENCE)
+    listed = server.asked.count("tools/list")
+    eventually(lambda: server.asked.count("tools/list") >= listed + 3)
+    done.set()
+    waiting.join(PATIENCE)
+    assert results[0].text == "well"
+    assert server.asked.count("initialize") == 1
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_server_that_does_not_say_that_it_has_tools_is_asked(
+    start_script: Script, open_tools: Open, knows: bool
+) -> None:
+    hello = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "serverInfo": {"name": "shy", "version": "1"},
+    }
+    unknown = b'{"jsonrpc":"2.0","id":ID,"error":{"code":-32601,"message":"no such method"}}'
+    listed = {} if knows else {"tools/list": lambda params: unknown}
+    tools = open_tools(start_script({"initialize": lambda params: hello, **listed}).url)
+    assert list(tools.listed()) == (["mcp_act"] if knows else [])
+    assert tools.states() == ["available"]
 
 
 def test_a_bad_request_does_not_end_the_session_of_others(start_script: Script, open_tools: Open) -> None:

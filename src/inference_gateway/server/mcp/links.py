@@ -18,6 +18,7 @@ from mcp.client.session import IncomingMessage
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.types import (
     CONNECTION_CLOSED,
+    METHOD_NOT_FOUND,
     REQUEST_TIMEOUT,
     CallToolRequest,
     CallToolRequestParams,
@@ -123,6 +124,8 @@ class Link:
         self._was_up = False
         self._status = 0
         """Of its last refusal, where what is asked of it failed."""
+        self._calls = 0
+        """That are under way."""
         # Per list of tools.
         self._unfit = 0
         # For good.
@@ -247,10 +250,25 @@ class Link:
             self._news.clear()
             if self._is_broken:
                 raise Broken("the server does not know the session any more")
-            await self._refresh(client)
+            if not await self._is_well(client):
+                continue
             self._up.set()
             if not self._settings.disable_healthcheck_logs:
                 logger.info("MCP server %s is well", self.address)
+
+    async def _is_well(self, client: Client) -> bool:
+        """Ask for the tools; a server that is at work on calls may be too busy to answer.
+
+        :raises TimeoutError: it does not answer, and has nothing else to do.
+        """
+        try:
+            await self._refresh(client)
+        except TimeoutError:
+            # Many servers do one thing at a time. A call has a bound of its own.
+            if not self._calls:
+                raise
+            return False
+        return True
 
     async def _listen(self, client: Client) -> None:
         """Hear of changes where servers only tell those who ask for it."""
@@ -273,12 +291,16 @@ class Link:
         self._listener.listed(self._number, self._title(client), tools)
 
     async def _list(self, client: Client) -> list[ListedTool]:
-        if client.server_capabilities.tools is None:
-            return []
         tools: list[ListedTool] = []
         cursor: str | None = None
         for _ in range(_MOST_PAGES):
-            page = await client.session.list_tools(params=PaginatedRequestParams(cursor=cursor))
+            try:
+                page = await client.session.list_tools(params=PaginatedRequestParams(cursor=cursor))
+            except MCPError as error:
+                # Whoever says that it has none need not know the question; some that do not say it have some.
+                if error.code == METHOD_NOT_FOUND and client.server_capabilities.tools is None:
+                    return []
+                raise
             tools += page.tools
             cursor = page.next_cursor
             if cursor is None or len(tools) >= MOST_TOOLS:
@@ -300,6 +322,15 @@ class Link:
         client = self._client
         if client is None or self._is_broken:
             raise CallFailed("the tool's server is not available at the moment")
+        self._calls += 1
+        try:
+            return await self._send(client, tool, arguments, progress)
+        finally:
+            self._calls -= 1
+
+    async def _send(
+        self, client: Client, tool: str, arguments: dict[str, object], progress: ProgressFnT | None
+    ) -> dict[str, Any]:
         timeout = self.server.timeout or self._settings.client_timeout
         request = CallToolRequest(params=CallToolRequestParams(name=tool, arguments=arguments))
         try:
