@@ -60,8 +60,8 @@ def http_client(
         # A call has its own bound, and between calls a stream may be silent.
         timeout=httpx2.Timeout(None, connect=way_out.dial_timeout),
         trust_env=False,
-        # Which stay at one origin, as all requests do: many servers send /mcp to /mcp/.
-        follow_redirects=True,
+        # The official client follows those within the origin itself: many servers send /mcp to /mcp/.
+        follow_redirects=False,
         max_redirects=_MOST_REDIRECTS,
     )
 
