@@ -8,7 +8,7 @@ import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import yaml
 
 from fakes.chats import MESSAGES
 from fakes.http_server import eventually
+from fakes.mcp_servers import PythonServer
 from fakes.process import Process, running
 from fakes.prometheus import Prometheus, free_port, scraping
 from fakes.provider import COMPLETION, Call, FakeProvider
@@ -81,7 +82,7 @@ def test_what_clients_measure_is_not_taken_for_what_the_gateway_measured() -> No
     for name, labels in re.findall(
         r"\b(gen_ai_\w+)(\{[^}]*\}|\b)", " ".join(map(_without_groups, expressions))
     ):
-        assert 'source="gateway"' in labels, name
+        assert re.search('source!?="gateway"', labels), name
 
 
 def _without_groups(expression: str) -> str:
@@ -169,7 +170,18 @@ _USAGE = {
     "completion_tokens_details": {"reasoning_tokens": 3},
 }
 _TOOL = {"type": "function", "function": {"name": "now", "parameters": {"type": "object"}}}
-_SCRIPT = [{"role": "user", "content": json.dumps([[{"name": "now", "arguments": {}}], "Thanks."])}]
+
+
+def _calls(*names: str) -> list[dict[str, object]]:
+    """Messages that let the model `mock/tools` call these tools."""
+    return [
+        {
+            "role": "user",
+            "content": json.dumps([[{"name": name, "arguments": {}} for name in names], "Thanks."]),
+        }
+    ]
+
+
 ROUND: tuple[dict[str, object], ...] = (
     {"model": "mock/echo"},
     {"model": "mock/lab:tokens=5", "stream": True},
@@ -177,7 +189,8 @@ ROUND: tuple[dict[str, object], ...] = (
     {"model": "mock/lab:tokens=5,stall_after_events=2,stall=1", "stream": True},
     {"model": "mock/lab:status=429"},
     {"model": "mock/lab:status=503"},
-    {"model": "mock/tools", "messages": _SCRIPT, "tools": [_TOOL]},
+    {"model": "mock/tools", "messages": _calls("now"), "tools": [_TOOL]},
+    {"model": "mock/tools", "messages": _calls("mcp_picture", "mcp_fail")},
     {"model": "openai/details"},
     {"model": "openai/silent"},
     {"model": "nobody/knows"},
@@ -193,24 +206,43 @@ async def _says_usage(call: Call) -> None:
     await call.respond_json(COMPLETION if silent else {**COMPLETION, "usage": _USAGE})
 
 
+def _pushed() -> dict[str, object]:
+    """Metrics as a client's exporter sends them: what came since the last time."""
+    point = {"count": "2", "sum": 0.5, "bucketCounts": ["1", "1", "0"], "explicitBounds": [0.16, 1.28]}
+    histogram = {"aggregationTemporality": 1, "dataPoints": [point]}
+    names = ("gen_ai.client.operation.duration", "gen_ai.client.operation.time_to_first_chunk")
+    metrics = [{"name": name, "unit": "s", "histogram": histogram} for name in names]
+    service = {"attributes": [{"key": "service.name", "value": {"stringValue": "app"}}]}
+    return {"resourceMetrics": [{"resource": service, "scopeMetrics": [{"metrics": metrics}]}]}
+
+
 def ask(port: int, request: dict[str, object]) -> None:
     """Send one request, whatever comes of it."""
-    body = json.dumps({"messages": MESSAGES, **request}).encode()
-    url = f"http://127.0.0.1:{port}/v1/chat/completions"
+    send(port, "/v1/chat/completions", {"messages": MESSAGES, **request})
+
+
+def send(port: int, path: str, body: dict[str, object]) -> None:
+    headers = {"content-type": "application/json"}
+    url = f"http://127.0.0.1:{port}{path}"
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10) as answer:
+        asked = urllib.request.Request(url, json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(asked, timeout=10) as answer:
             answer.read()
     except (OSError, http.client.HTTPException):
         pass  # refused, failed or cut: that is what is counted
 
 
 @contextmanager
-def measured(home: Path, provider: FakeProvider) -> Iterator[tuple[Process, int]]:
+def measured(home: Path, provider: FakeProvider, tools: PythonServer) -> Iterator[tuple[Process, int]]:
     """A gateway in a process of its own, and the port of its metrics."""
     metrics_port = free_port()
     environ = {
         "TELEMETRY_ENABLED": "true",
         "TELEMETRY_METRICS_PORT": str(metrics_port),
+        "TELEMETRY_METRICS_PUSH_ENABLED": "true",
+        "MCP_ENABLED": "true",
+        "MCP_SERVERS": tools.url,
+        "MCP_TOOL_MODE": "direct",
         "MOCK_ENABLED": "true",
         "OPENAI_API_KEY": "sk-test",
         "OPENAI_API_URL": provider.url,
@@ -246,7 +278,8 @@ def test_every_panel_and_every_rule_has_data_after_traffic_with_faults(
     start_provider: Callable[..., FakeProvider], tmp_path: Path
 ) -> None:
     with (
-        measured(tmp_path, start_provider(_says_usage)) as (gateway, metrics_port),
+        closing(PythonServer()) as tools,
+        measured(tmp_path, start_provider(_says_usage), tools) as (gateway, metrics_port),
         scraping(metrics_port, tmp_path, job="inference-gateway", rules=[RULES_FILE]) as prometheus,
         ThreadPoolExecutor(len(ROUND)) as clients,
     ):
@@ -256,6 +289,7 @@ def test_every_panel_and_every_rule_has_data_after_traffic_with_faults(
 
         def all_there() -> bool:
             # Prometheus takes its looks while this goes on: rates need a change between two of them.
+            send(port, "/v1/metrics", _pushed())
             for done in [clients.submit(ask, port, request) for request in ROUND]:
                 done.result()
             missing[:] = lacks_data(prometheus, missing)
