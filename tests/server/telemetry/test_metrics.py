@@ -4,7 +4,6 @@ import asyncio
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -19,6 +18,7 @@ from fakes.gateway import FakeGateway
 from fakes.http_server import eventually
 from fakes.metrics import Scrape
 from fakes.process import running
+from fakes.prometheus import scraping
 from fakes.provider import COMPLETION, DONE, STREAM, Call, FakeProvider, chunk
 
 USAGE = {
@@ -321,41 +321,16 @@ def test_totals_are_right_over_workers_and_over_one_that_is_killed(
         assert process.exit_code() == 0
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def query(port: int, expression: str) -> float | None:
-    """Ask Prometheus; None while it does not know."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/query?query={expression}") as answer:
-            result = json.load(answer)["data"]["result"]
-    except OSError:
-        return None
-    return float(result[0]["value"][1]) if result else None
-
-
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs Prometheus: apt-get install prometheus")
 def test_prometheus_scrapes_it(measured: Start, tmp_path: Path) -> None:
     gateway = measured()
     for _ in range(7):
         gateway.chat({"model": "openai/m", "messages": MESSAGES})
-    target = f"127.0.0.1:{gateway.metrics_port}"
-    config = tmp_path / "prometheus.yml"
-    job = {"job_name": "gateway", "scrape_interval": "100ms", "scrape_timeout": "100ms"}
-    config.write_text(json.dumps({"scrape_configs": [{**job, "static_configs": [{"targets": [target]}]}]}))
-    port = free_port()
-    command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={tmp_path}/data"]
-    prometheus = subprocess.Popen(
-        [*command, f"--web.listen-address=127.0.0.1:{port}"], stderr=subprocess.DEVNULL
-    )
-    try:
-        eventually(lambda: query(port, "gen_ai_client_token_usage_sum{gen_ai_token_type='input'}") == 70)
-        assert query(port, "inference_gateway_requests_total") == 7
-        assert query(port, "up") == 1
-    finally:
-        prometheus.terminate()
-        prometheus.wait(10)
+
+    def total(expression: str) -> float:
+        return sum(value for _, value in prometheus.query(expression))
+
+    with scraping(gateway.metrics_port, tmp_path) as prometheus:
+        eventually(lambda: total("gen_ai_client_token_usage_sum{gen_ai_token_type='input'}") == 70)
+        assert total("inference_gateway_requests_total") == 7
+        assert total("up") == 1
