@@ -30,6 +30,7 @@ FLOORS = {
     "server.principal": 1,
     "server.inference": 1,
     "server.outcome": 1,
+    "server.complaints": 1,
     "server.usage": 1,
     "server.logs": 1,
     "server.access_log": 5,

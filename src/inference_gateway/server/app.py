@@ -12,7 +12,7 @@ from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.api.router import Router
 from inference_gateway.server.api.routes import INFERENCE_PATHS, PUBLIC_PATHS, ROUTES
-from inference_gateway.server.errors import GatewayError, Overloaded
+from inference_gateway.server.errors import GatewayError, IdentityUnavailable, Overloaded
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.transport.messages import Request, Response
 
@@ -94,8 +94,9 @@ class Application:
         if recorder is not None and error.outcome is Outcome.REJECTED:
             recorder.refused(error.code)
         response = error_response(error)
-        if isinstance(error, Overloaded):
-            # What is too much costs as little as can be: whoever turns it away says so now and then.
+        if isinstance(error, Overloaded | IdentityUnavailable):
+            # What is too much costs as little as can be, and an issuer that is down concerns every request:
+            # whoever turns them away says so now and then.
             response.problem = ""
         return response
 

@@ -5,9 +5,14 @@
 No message may carry a secret or the text of an exception that was not written for callers.
 """
 
+import re
 from typing import ClassVar
 
 from inference_gateway.server.outcome import Outcome
+
+# https://www.rfc-editor.org/rfc/rfc6750#section-3
+_UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")
+"""What must not stand in a description of `WWW-Authenticate`."""
 
 
 class GatewayError(Exception):
@@ -76,7 +81,8 @@ class InsufficientScope(Forbidden):
     def challenge(self) -> str:
         """Value of `WWW-Authenticate`."""
         scope = f', scope="{" ".join(self.scopes)}"' if self.scopes else ""
-        return f'Bearer realm="inference-gateway", error="insufficient_scope"{scope}'
+        why = f'error="insufficient_scope", error_description="{_UNQUOTABLE.sub("?", self.message)}"'
+        return f'Bearer realm="inference-gateway", {why}{scope}'
 
 
 class CrossSite(Forbidden):

@@ -1,5 +1,6 @@
 """Tokens of an issuer: which are taken, which are not and why, and what happens as keys change."""
 
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -124,7 +125,8 @@ def test_without_a_scope_a_known_caller_is_forbidden(
     reply = ask(trusting(AUTH_REQUIRED_SCOPES="llm"), issuer.token(**claims))
     assert (reply.status, reply.json()) == (403, {"error": "the token does not grant 'llm'"})
     assert reply.headers["www-authenticate"] == (
-        'Bearer realm="inference-gateway", error="insufficient_scope", scope="llm"'
+        'Bearer realm="inference-gateway", error="insufficient_scope", '
+        'error_description="the token does not grant \'llm\'", scope="llm"'
     )
 
 
@@ -253,6 +255,32 @@ def test_the_gateway_starts_without_its_issuer_and_recovers_with_it(
     assert ask(gateway, token).status == 200
     issuer.stop()
     assert ask(gateway, issuer.token(sub="bob")).status == 200, "keys that are known serve on"
+
+
+def test_an_issuer_that_stays_down_is_told_of_once_a_minute(
+    trusting: Start, issuer: FakeIssuer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(issuer_module, "RETRY", 0.01)
+    caplog.set_level(logging.INFO)
+    issuer.stop()
+    gateway = trusting()
+    for number in range(20):
+        # What is wrong with an issuer may be another thing each time.
+        assert ask(gateway, issuer.token(sub=f"number {number}")).status == 503
+        if number == 10:
+            issuer.changes = {"issuer": "https://somebody.example"}
+            issuer.start()
+    issuer.changes = {}
+    deadline = time.monotonic() + 20
+    while ask(gateway, issuer.token()).status == 503:
+        assert time.monotonic() < deadline
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.INFO]
+    told = [line for line in told if "issuer" in line]
+    assert [line.partition(issuer.url)[2][:14] for line in told] == [
+        " did not come:",
+        " are known",
+        " come again",
+    ]
 
 
 def test_check_tries_the_issuer(issuer: FakeIssuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import inf
 from time import monotonic
 
+from inference_gateway.server.complaints import Complaints
 from inference_gateway.server.errors import GatewayError, IdentityUnavailable
 from inference_gateway.server.oidc import discovery, key_set
 from inference_gateway.server.oidc.fetch import fetch
@@ -44,6 +45,7 @@ class Issuer:
         self._pool = pool
         self._background = background
         self._clock = clock
+        self._complaints = Complaints(logger, clock=clock)
         self._confirmed = -inf
         self._tried = -inf
         self.trouble = ""
@@ -106,8 +108,7 @@ class Issuer:
             )
             keys = key_set.parse(await fetch(self._pool, metadata.jwks_uri))
         except GatewayError as error:
-            if error.message != self.trouble:
-                logger.warning("the keys of the issuer %s did not come: %s", self._name, error.message)
+            self._complaints.trouble("the keys of the issuer %s did not come: %s", self._name, error.message)
             self.trouble = error.message
         else:
             self._keep(keys, metadata.algorithms)
@@ -118,8 +119,9 @@ class Issuer:
         self._confirmed = self._clock()
         if {(key.id, key.members) for key in self.keys} - {(key.id, key.members) for key in keys}:
             self.changed()
-        if not self.keys or self.trouble:
+        if not self.keys:
             logger.info("%d keys of the issuer %s are known", len(keys), self._name)
+        self._complaints.well("the keys of the issuer %s come again", self._name)
         self.keys, self.algorithms, self.trouble = keys, algorithms, ""
 
 
