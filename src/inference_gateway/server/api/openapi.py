@@ -348,7 +348,10 @@ def _answers() -> Json:
         "Model": _answer("The model.", _json_of("Model")),
         "Tools": _answer("The tools.", _json_of("ListToolsResponse")),
         "ToolServers": _answer("How they are.", _json_of("MCPHealth")),
-        "MCPMessage": _answer("The answer, by the protocol.", {"application/json": {"schema": {}}}),
+        "MCPMessage": _answer(
+            "The answer, by the protocol; events if the call asks for progress.",
+            {"application/json": {"schema": {}}, "text/event-stream": {"schema": {"type": "string"}}},
+        ),
         "MetricsTaken": _answer("What was taken is counted.", _otlp("ExportMetricsServiceResponse")),
         "Document": _answer("The document.", {"application/json": {"schema": {"type": "object"}}}),
         "ChatCompletion": _answer(
