@@ -46,9 +46,27 @@ def test_blocks_that_cannot_be_read_cost_nothing_but_themselves(
     assert tools.states() == ["available"]
 
 
-def test_a_result_may_be_structured_and_nothing_else(start_script: Script, open_tools: Open) -> None:
-    tools = open_tools(start_script(answering({"structuredContent": {"a": 1}})).url)
-    assert tools.call("mcp_act").text == '{"a":1}'
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        ({"structuredContent": {"a": 1}}, '{"a":1}'),
+        ({"structuredContent": [1], "content": []}, "[1]"),
+        ({"structuredContent": [1], "content": [{"type": "text", "text": "one"}]}, "one"),
+    ],
+)
+def test_a_result_may_be_structured_and_nothing_else(
+    start_script: Script, open_tools: Open, result: Any, told: str
+) -> None:
+    tools = open_tools(start_script(answering(result)).url)
+    assert tools.call("mcp_act").text == told
+
+
+@pytest.mark.parametrize("sent", [b"{", b'{"jsonrpc":"2.0","id":ID,"result":{"content":[],"x":"\\ud800"}}'])
+def test_an_answer_that_is_no_json_is_told_in_our_words(
+    start_script: Script, open_tools: Open, sent: bytes
+) -> None:
+    tools = open_tools(start_script(answering(sent)).url)
+    assert tools.call("mcp_act").text == "Error: the server's answer is not JSON"
 
 
 @pytest.mark.parametrize("result", [{"content": "x"}, {"content": [], "isError": "x"}, 5, b"{", b"[]", b""])

@@ -70,6 +70,13 @@ def test_any_content_is_taken_part_by_part(content: list[Any]) -> None:
     assert len(made["content"]) == len(content)  # type: ignore[arg-type]  # a list, as it was
 
 
+@given(json_values, st.lists(blocks, max_size=1))
+def test_any_structured_content_is_taken(structured: Any, content: list[Any]) -> None:
+    made = mended({"content": content, "structuredContent": structured}, reported([]))
+    for version in HANDSHAKE_PROTOCOL_VERSIONS:
+        methods.validate_server_result("tools/call", version, made)
+
+
 @given(st.dictionaries(st.sampled_from(["tools", "content", "structuredContent", "x"]), json_values))
 def test_no_result_breaks_it(result: dict[str, object]) -> None:
     assert isinstance(mended(result, reported([])), dict)

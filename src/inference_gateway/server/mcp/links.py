@@ -19,6 +19,7 @@ from mcp.shared.dispatcher import ProgressFnT
 from mcp.types import (
     CONNECTION_CLOSED,
     METHOD_NOT_FOUND,
+    PARSE_ERROR,
     REQUEST_TIMEOUT,
     CallToolRequest,
     CallToolRequestParams,
@@ -44,6 +45,7 @@ _MOST_PAGES = 100
 _SHORTEST_PAUSE = 1.0
 """Seconds between two lists, however often a server says that its list has changed."""
 _LONGEST_REASON = 300
+_LONGEST_NAME = 100
 
 _answer: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
 
@@ -356,7 +358,8 @@ class Link:
         if error.code == CONNECTION_CLOSED:
             self._break()
             return "the connection to the tool's server broke"
-        return error.message
+        # What the official client says of it is for whoever programs with it.
+        return "the server's answer is not JSON" if error.code == PARSE_ERROR else error.message
 
     async def _hear(self, message: IncomingMessage) -> None:
         if isinstance(message, ToolListChangedNotification):
@@ -365,10 +368,11 @@ class Link:
     def _leave_out(self, name: str, reason: str) -> None:
         """Take note of a tool that cannot be offered, and say so once."""
         self._unfit += 1
+        name = name[:_LONGEST_NAME]
         if name not in self._told_of and len(self._told_of) < MOST_TOOLS:
             self._told_of.add(name)
             logger.warning(
-                "MCP server %s has a tool that cannot be offered: %.100r: %.300s", self.address, name, reason
+                "MCP server %s has a tool that cannot be offered: %r: %.300s", self.address, name, reason
             )
 
     def _refused(self, status: int, in_session: bool) -> None:

@@ -55,10 +55,17 @@ def mended(result: dict[str, object], left_out: LeftOut) -> dict[str, object]:
         return {**result, "tools": [each for each in kept if each is not None]}
     if content is None and "structuredContent" in result:
         content = []
-    if isinstance(content, list):
-        given = {name: value for name, value in result.items() if value is not None}
-        return {**given, "content": _blocks(content)}
-    return result
+    return _mended_call(result, content) if isinstance(content, list) else result
+
+
+def _mended_call(result: dict[str, object], content: list[object]) -> dict[str, object]:
+    given = {name: value for name, value in result.items() if value is not None}
+    structured = given.get("structuredContent", {})
+    if not isinstance(structured, dict):
+        # Not all versions of the protocol know these; who writes them should have written them as text, too.
+        del given["structuredContent"]
+        content = content or [_text(codec.encode(structured).decode())]
+    return {**given, "content": _blocks(content)}
 
 
 def _tool(listed: object, left_out: LeftOut) -> dict[str, object] | None:
