@@ -69,6 +69,7 @@ async def test_what_is_not_offered_is_not_run(direct: DirectToolbox, selector: S
     ):
         assert found.is_error
         assert "there is no tool" in found.text
+        assert found.tool == "mcp_unknown"
 
 
 def test_every_call_under_our_prefix_is_ours_to_answer(

@@ -16,6 +16,9 @@ Run = Callable[[Entry, dict[str, object]], Awaitable[ToolResult]]
 GET: Final = "mcp_tools_get"
 EXECUTE: Final = "mcp_tools_execute"
 
+_NO_TOOL: Final = f"{names.PREFIX}unknown"
+"""Stands for the tools that there are not."""
+
 _META_TOOLS: Final = tuple(
     codec.encode({"type": "function", "function": function})
     for function in (
@@ -92,7 +95,7 @@ class DirectToolbox:
         """Run a tool by its given or qualified name."""
         entry = self._catalogue.find(name)
         if entry is None:
-            return results.failure(f"there is no tool {name[:100]!r}", limit=self._limit)
+            return _unknown(name, limit=self._limit)
         try:
             given = msgspec.json.decode(arguments or "{}", type=dict[str, object] | None)
         except codec.UNREADABLE as error:
@@ -143,7 +146,7 @@ class SelectorToolbox:
             return results.failure(f"{EXECUTE} requires a 'name'", limit=self._limit)
         entry = self._catalogue.find(order.name) or self._likely(order.name)
         if entry is None:
-            return results.failure(f"there is no tool {order.name[:100]!r}", limit=self._limit)
+            return _unknown(order.name, limit=self._limit)
         result = await self._run(entry, order.arguments or {})
         return msgspec.structs.replace(result, tool=entry.name)
 
@@ -151,6 +154,12 @@ class SelectorToolbox:
         """Find a tool named as its server names it, or without the prefix."""
         wanted = names.key(name)
         return next((each for each in self._catalogue.offered() if wanted in _keys(each)), None)
+
+
+def _unknown(name: str, *, limit: int) -> ToolResult:
+    """Tell that there is no such tool; who counts tools need not remember what models make up."""
+    failed = results.failure(f"there is no tool {name[:100]!r}", limit=limit)
+    return msgspec.structs.replace(failed, tool=_NO_TOOL)
 
 
 def _keys(entry: Entry) -> frozenset[str]:
