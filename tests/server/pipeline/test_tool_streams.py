@@ -266,6 +266,24 @@ def test_calls_without_index_or_id_are_numbered(
     assert reasons(seen) == ["stop"]
 
 
+def test_an_id_that_names_a_call_of_each_turn_is_told_apart(
+    gateway: FakeGateway, provider: FakeProvider
+) -> None:
+    repeated = {"index": 0, "id": "c1", "function": {"arguments": ""}}
+    provider.script = taking_turns(
+        stream_of(*pieces("mcp_time", "{}"), finish="tool_calls"),
+        stream_of(*pieces("mcp_add", "{}"), {"tool_calls": [repeated]}, finish="tool_calls"),
+        stream_of({"content": "done"}),
+    )
+    seen = chunks(stream(gateway, ASK))
+    first, second = (made["id"] for made in calls_in(seen).values())
+    assert (first, second) == ("c1", "call_c_1")
+    assert [m["tool_call_id"] for m in provider.calls[2].json()["messages"] if m["role"] == "tool"] == [
+        "c1",
+        "c1",
+    ]
+
+
 def test_whole_calls_that_are_all_numbered_0_are_told_apart(
     gateway: FakeGateway, provider: FakeProvider, toolbox: FakeToolbox
 ) -> None:

@@ -25,18 +25,19 @@ class StreamedCall:
     """A call, growing.
 
     :ivar index: by which the client knows it; None while it is not shown.
+    :ivar shown_id: as well; another one than its provider's where that has named a call before.
     """
 
-    __slots__ = ("arguments", "given", "id", "index", "mark", "members", "name")
+    __slots__ = ("arguments", "given", "id", "index", "members", "name", "shown_id")
 
     def __init__(self, given: msgspec.Raw | None) -> None:
         self.given = given
         self.index: int | None = None
         self.id = ""
+        self.shown_id = ""
         self.name = ""
         self.arguments: list[str] = []
         self.members: Members = {}
-        self.mark: dict[str, object] | None = None
 
     def add(self, piece: Members) -> None:
         """Take in a piece. What is repeated is said once; what is no text, the last one says."""

@@ -46,6 +46,7 @@ class ToolStream:
         self._first = True
         self._envelope: Members = {}
         self._next_index = 0
+        self._shown_ids: set[str] = set()
         self._used: dict[str, object] | None = None
         self._begin()
 
@@ -216,6 +217,8 @@ class ToolStream:
             seen = {**piece, "index": index}
             if opened:
                 seen = self._opening(call, seen)
+            elif "id" in piece and call.shown_id != call.id:
+                del seen["id"]
             changed |= seen != piece
             shown.append(seen)
         if shown:
@@ -230,12 +233,16 @@ class ToolStream:
             return False
         call.index = self._next_index
         self._next_index += 1
-        call.id = call.id or made_up_id(self._envelope, call.index)
+        made_up = made_up_id(self._envelope, call.index)
+        call.id = call.id or made_up
+        # Some providers count each turn's calls anew.
+        call.shown_id = made_up if call.id in self._shown_ids else call.id
+        self._shown_ids.add(call.shown_id)
         return True
 
     def _opening(self, call: StreamedCall, piece: Members) -> Members:
         """Write the first piece that is seen of a call: with an id, and with all that came before it."""
-        piece["id"] = msgspec.Raw(codec.encode(call.id))
+        piece["id"] = msgspec.Raw(codec.encode(call.shown_id))
         if len(call.arguments) > 1:
             return {**call.whole().members, "index": piece["index"], "id": piece["id"]}
         return piece
