@@ -128,9 +128,19 @@ class Outlet(logging.Handler):
                 waiting = self._lines.popleft().encode("utf-8", "backslashreplace")
                 while waiting:
                     waiting = waiting[os.write(self._file, waiting) :]
-        if self.dropped > self._told:
-            lost, self._told = self.dropped - self._told, self.dropped
-            logger.warning("%d lines of the log were dropped: nobody took them in time", lost)
+        # Looked at once: more may be dropped meanwhile, and is told of the next time.
+        dropped = self.dropped
+        if dropped > self._told:
+            lost, self._told = dropped - self._told, dropped
+            self._tell(lost)
+
+    def _tell(self, lost: int) -> None:
+        """Say how many lines were lost, whether there is room or not: it is said once."""
+        if logger.isEnabledFor(logging.WARNING):
+            notice = "%d lines of the log were dropped: nobody took them in time"
+            record = logging.LogRecord(logger.name, logging.WARNING, "", 0, notice, (lost,), None)
+            self._lines.append(self.format(record) + "\n")
+            self._news.set()
 
 
 @contextlib.contextmanager
