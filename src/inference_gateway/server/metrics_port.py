@@ -15,13 +15,14 @@ from inference_gateway.server.errors import GatewayError, MethodNotAllowed, NotF
 from inference_gateway.server.listening import BACKLOG, Listeners, open_listeners
 from inference_gateway.server.logs import Outlet
 from inference_gateway.server.settings import Settings
-from inference_gateway.server.telemetry.exposition import CONTENT_TYPE, render
+from inference_gateway.server.telemetry.exposition import CONTENT_TYPE, Page
 from inference_gateway.server.telemetry.instruments import (
     BYTES_IN_FLIGHT,
     CLIENT_CONNECTIONS,
     LOG_DROPPED,
     POOL_CONNECTIONS,
     RESENT,
+    SERIES_LOST,
     SERVER_RECONNECTS,
     SERVER_UP,
     Number,
@@ -29,11 +30,13 @@ from inference_gateway.server.telemetry.instruments import (
 from inference_gateway.server.telemetry.totals import Region, Totals
 from inference_gateway.server.toolbox import ToolServer
 from inference_gateway.server.transport.load import Limits
-from inference_gateway.server.transport.messages import Request, Response
+from inference_gateway.server.transport.messages import IterableSource, Request, Response
 from inference_gateway.server.transport.server import Connections, ServerConnection
 
 _SAMPLE_EVERY = 1.0
 """Seconds between two looks at what is open, for a scrape that another process answers."""
+_TURN = 200
+"""Series that are read before others have their turn."""
 _LIMITS = Limits(max_body_size=0, max_connections=100, read_timeout=10.0, idle_timeout=inf)
 
 
@@ -87,6 +90,7 @@ class Gauges:
         self._resent_before = 0
         self._outlet = outlet
         self._dropped = Number(region, LOG_DROPPED)
+        self._lost = Number(region, SERIES_LOST)
         self._dropped_before = 0
 
     def sample(self) -> None:
@@ -98,6 +102,7 @@ class Gauges:
         self._idle.set(self._pool.idle)
         self._resent.add(self._pool.resent - self._resent_before)
         self._resent_before = self._pool.resent
+        self._lost.set(self._region.lost)
         if self._outlet is not None:
             self._dropped.add(self._outlet.dropped - self._dropped_before)
             self._dropped_before = self._outlet.dropped
@@ -147,14 +152,19 @@ class MetricsPort:
 
     async def _answer(self, request: Request) -> Response:
         try:
-            return self._page(request)
+            return await self._page(request)
         except GatewayError as error:
             return error_response(error)
 
-    def _page(self, request: Request) -> Response:
+    async def _page(self, request: Request) -> Response:
         if request.path != b"/metrics":
             raise NotFound("there is nothing at this path: metrics are at /metrics")
         if request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("this path takes GET, HEAD", allow=("GET", "HEAD"))
         self._sample()
-        return Response(200, [(b"content-type", CONTENT_TYPE)], render(self._metering.totals.read()))
+        page = Page()
+        for number, (key, numbers, lives) in enumerate(self._metering.totals.read(), 1):
+            page.add(key, numbers, lives=lives)
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
+        return Response(200, [(b"content-type", CONTENT_TYPE)], IterableSource(page.pieces()))

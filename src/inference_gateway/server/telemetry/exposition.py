@@ -3,7 +3,7 @@
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from inference_gateway.server.telemetry.instruments import FAMILIES, Family, is_known, series_of
 
@@ -12,38 +12,44 @@ CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
-def render(series: Iterable[tuple[bytes, tuple[float, ...], bool]]) -> bytes:
-    """Write the sums over all processes; of a dead one, what it counted and not what it had open.
+class Page:
+    """The sums over all processes: series are added one by one, and written piece by piece.
 
-    :param series: key, numbers, whether its process lives.
+    Neither has to be done at a stretch, so that nobody need wait for a large page.
     """
-    sums: dict[str, dict[bytes, list[float]]] = {name: {} for name in FAMILIES}
-    for key, numbers, lives in series:
-        name, _ = series_of(key)
-        if name not in sums or (FAMILIES[name].kind == "gauge" and not (lives and is_known(numbers))):
-            continue
-        total = sums[name].get(key)
+
+    def __init__(self) -> None:
+        self._sums: dict[str, dict[bytes, list[float]]] = {name: {} for name in FAMILIES}
+
+    def add(self, key: bytes, numbers: tuple[float, ...], *, lives: bool) -> None:
+        """Add what a process counts; of a dead one, what it counted and not what it had open."""
+        family = FAMILIES.get(series_of(key)[0])
+        if family is None or (family.kind == "gauge" and not (lives and is_known(numbers))):
+            return
+        total = self._sums[family.name].get(key)
         if total is None:
-            sums[name][key] = list(numbers)
-        elif FAMILIES[name].is_least:
+            self._sums[family.name][key] = list(numbers)
+        elif family.is_least:
             total[0] = min(total[0], numbers[0])
         else:
             for place, number in enumerate(numbers):
                 total[place] += number
-    return "".join(_lines(sums)).encode()
+
+    def pieces(self) -> Iterator[bytes]:
+        """Write it."""
+        for name, found in self._sums.items():
+            family = FAMILIES[name]
+            yield f"# HELP {name} {family.meaning}\n# TYPE {name} {family.kind}\n".encode()
+            for key in sorted(found):
+                yield _written(family, key, found[key]).encode()
 
 
-def _lines(sums: dict[str, dict[bytes, list[float]]]) -> Iterator[str]:
-    for name, found in sums.items():
-        family = FAMILIES[name]
-        yield f"# HELP {name} {family.meaning}\n# TYPE {name} {family.kind}\n"
-        for key in sorted(found):
-            _, labels = series_of(key)
-            pairs = [f'{label}="{value.translate(_ESCAPES)}"' for label, value in labels.items()]
-            if family.kind == "histogram":
-                yield from _histogram(family, pairs, found[key])
-            else:
-                yield f"{name}{_braced(pairs)} {_number(found[key][0])}\n"
+def _written(family: Family, key: bytes, numbers: list[float]) -> str:
+    _, labels = series_of(key)
+    pairs = [f'{label}="{value.translate(_ESCAPES)}"' for label, value in labels.items()]
+    if family.kind == "histogram":
+        return "".join(_histogram(family, pairs, numbers))
+    return f"{family.name}{_braced(pairs)} {_number(numbers[0])}\n"
 
 
 def _histogram(family: Family, pairs: list[str], numbers: list[float]) -> Iterator[str]:

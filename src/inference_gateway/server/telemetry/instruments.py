@@ -115,6 +115,9 @@ SERVER_RECONNECTS = Family(
 LOG_DROPPED = Family(
     "inference_gateway_log_lines_dropped_total", "counter", "Lines of the log that nobody took in time."
 )
+SERIES_LOST = Family(
+    "inference_gateway_series_lost", "gauge", "Series that are not counted: there are too many."
+)
 FAMILIES: Final = {
     family.name: family
     for family in (
@@ -132,6 +135,7 @@ FAMILIES: Final = {
         ),
         *(REQUESTS, UNCOUNTED, UPSTREAM_ERRORS, REFUSED, REQUESTS_OPEN, STREAMS_OPEN, BYTES_IN_FLIGHT),
         *(CLIENT_CONNECTIONS, POOL_CONNECTIONS, RESENT, SERVER_UP, SERVER_RECONNECTS, LOG_DROPPED),
+        SERIES_LOST,
     )
 }
 

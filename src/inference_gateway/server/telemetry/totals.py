@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-_SIZE = 4 * 1024 * 1024
+_SIZE = 16 * 1024 * 1024
 """Bytes of a region; what nobody writes to takes no memory."""
 _SCRATCH = 64
 """Numbers that are written and never read, for series that found no room."""
@@ -39,6 +39,7 @@ class Region:
     """The numbers of this process.
 
     :ivar values: all numbers; a series stands at the index that `place` returned.
+    :ivar lost: series that found no room.
     """
 
     def __init__(self, file: int, number: int) -> None:
@@ -47,6 +48,7 @@ class Region:
         self.values = memoryview(self._memory).cast("d")
         [end] = _END.unpack_from(self._memory)
         self._end: int = end or _BEGIN
+        self.lost = 0
         self._places = {
             record.key: record.offset // _DOUBLE for record in records(bytes(self._memory[: self._end]))
         }
@@ -66,6 +68,7 @@ class Region:
         offset = self._end + _HEAD.size + _padded(len(key))
         end = offset + count * _DOUBLE
         if end > _SIZE:
+            self.lost += 1
             return 1  # the scratch
         _HEAD.pack_into(self._memory, self._end, len(key), count)
         begin = self._end + _HEAD.size
