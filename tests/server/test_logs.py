@@ -1,12 +1,13 @@
 """The log: what its lines say, what they never say, and that nobody waits for it."""
 
+import contextlib
 import json
 import logging
 import os
 import re
 import select
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -147,21 +148,36 @@ def test_a_log_that_nobody_reads_holds_nobody_up_and_says_afterwards_what_it_los
         os.close(writer)
 
 
-@pytest.mark.parametrize("form", ["json", "console"])
-def test_fields_and_errors_stay_with_their_line(form: logs.Format, capfd: pytest.CaptureFixture[str]) -> None:
+@contextlib.contextmanager
+def set_up(form: logs.Format) -> Iterator[None]:
+    """Have nothing but the gateway's own write the log."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     root.handlers[:] = []
     try:
         logs.set_up("info", form)
-        with logs.unblocked():
-            logging.getLogger("a").info("two\nlines %s", "\ud83d", extra={"fields": {"n": 1}})
+        yield
     finally:
         root.handlers[:] = before
         root.setLevel(level)
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_fields_and_errors_stay_with_their_line(form: logs.Format, capfd: pytest.CaptureFixture[str]) -> None:
+    with set_up(form), logs.unblocked():
+        logging.getLogger("a").info("two\nlines %s", "\ud83d", extra={"fields": {"n": 1}})
     written = capfd.readouterr().err
     if form == "json":
         line = json.loads(written)
         assert (line["n"], line["msg"]) == (1, "two\nlines \ud83d")
     else:
         assert written.endswith("n=1\n")
+
+
+def test_what_callers_say_makes_no_line_of_its_own_for_people(capfd: pytest.CaptureFixture[str]) -> None:
+    fields = {"model": "m\n2026 INFO forged: \x1b[2Jline"}
+    with set_up("console"):
+        logging.getLogger("test").info("asked %s", "a\r\nb", extra={"fields": fields})
+    line = capfd.readouterr().err
+    assert line.count("\n") == 1
+    assert line.endswith("asked a\\r\\nb model=m\\n2026 INFO forged: \\x1b[2Jline\n")

@@ -55,10 +55,15 @@ class _JSONLines(logging.Formatter):
 class _ConsoleLines(logging.Formatter):
     """Each record for people: the fields behind the message."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        fields = " ".join(f"{name}={value}" for name, value in fields_of(record).items())
-        return f"{text} {fields}" if fields else text
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        fields = "".join(f" {name}={value}" for name, value in fields_of(record).items())
+        line = super().formatMessage(record) + fields
+        # What callers say must not look like a line, or move the cursor, of whoever reads.
+        return line if line.isprintable() else "".join(map(_shown, line))
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() else repr(character)[1:-1]
 
 
 class _Plain(logging.StreamHandler[TextIO]):
