@@ -142,6 +142,22 @@ def test_without_telemetry_a_stream_is_asked_for_as_the_client_did(
     assert "stream_options" not in asked[0]
 
 
+def test_a_provider_that_does_not_understand_the_wish_is_not_asked(
+    start_gateway: Start, start_provider: Callable[..., FakeProvider]
+) -> None:
+    asked: list[Any] = []
+
+    async def script(call: Call) -> None:
+        asked.append(call.json())
+        await call.stream([*STREAM[:-1], USAGE_EVENT, DONE])
+
+    on = {"TELEMETRY_ENABLED": "true", "TELEMETRY_METRICS_PORT": "0"}
+    gateway = start_gateway(MISTRAL_API_KEY="k", MISTRAL_API_URL=start_provider(script).url, **on)
+    assert USAGE_EVENT in stream(gateway, body("mistral/m", stream=True)).events
+    assert "stream_options" not in asked[0]
+    assert gateway.metrics().total(TOKENS, gen_ai_token_type="output") == 5
+
+
 async def _errs(call: Call) -> None:
     await call.respond_json({"error": "no"}, 500)
 
@@ -179,7 +195,8 @@ def test_each_bad_end_is_counted_once_by_its_name(
     data, head = body(stream=True), b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
     gateway.exchange(head + b"content-length: %d\r\n\r\n" % len(data) + data)
     found = gateway.metrics()
-    assert found.total(ENDED) == found.total(ENDED, outcome=outcome) == 1
+    streamed = "false" if error == "500" else "true"
+    assert found.total(ENDED) == found.total(ENDED, outcome=outcome, stream=streamed) == 1
     assert found.total("gen_ai_server_request_duration_seconds_count", error_type=error) == 1
     assert found.total("inference_gateway_upstream_errors_total", gen_ai_provider_name="openai") == 1
 

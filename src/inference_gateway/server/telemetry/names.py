@@ -27,6 +27,7 @@ class Names:
         self._most = most
         self._counts = counts
         self._known: set[str] = set()
+        self._catch_up()
 
     def knows(self, name: str) -> bool:
         """Whether it has series of its own."""
@@ -48,7 +49,7 @@ class Names:
         return name
 
     def _catch_up(self) -> None:
-        """Learn what other processes count. Seldom: once for each name."""
+        """Learn what other processes count, or the one before did. Seldom: once for each name."""
         series = (series_of(key) for key, _, _ in self._totals.read())
         found = (labels for name, labels in series if self._counts(name, labels))
         self._known.update(labels[self._label] for labels in found if self._label in labels)
