@@ -18,6 +18,7 @@ from inference_gateway.server.telemetry.instruments import (
     Number,
     forget_gauges,
 )
+from inference_gateway.server.telemetry.names import Names
 from inference_gateway.server.telemetry.totals import Totals
 
 
@@ -73,6 +74,15 @@ def test_a_gauge_of_a_dead_process_says_nothing_to_the_next_one_until_that_sets_
     assert "\ninference_gateway_requests_open " not in written(totals)
     Number(region, REQUESTS_OPEN).set(5)
     assert "\ninference_gateway_requests_open 5\n" in written(totals)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_what_another_process_has_named_takes_a_place_here_too(totals: Totals) -> None:
+    totals.claim()
+    names = Names(totals, "outcome", 2, lambda family, _: family == REQUESTS.name)
+    assert names.learn("mine") == "mine"
+    in_a_process_that_dies(totals, 1)
+    assert [names.learn(name) for name in ("one more", "complete", "mine")] == ["other", "complete", "mine"]
 
 
 def test_a_server_is_up_where_it_is_for_every_process() -> None:

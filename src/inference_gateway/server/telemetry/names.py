@@ -27,6 +27,7 @@ class Names:
         self._most = most
         self._counts = counts
         self._known: set[str] = set()
+        self._seen: tuple[int, ...] | None = None
         self._catch_up()
 
     def knows(self, name: str) -> bool:
@@ -49,7 +50,11 @@ class Names:
         return name
 
     def _catch_up(self) -> None:
-        """Learn what other processes count, or the one before did. Seldom: once for each name."""
+        """Learn what other processes count, or the one before did, where there is anything new."""
+        ends = self._totals.ends()
+        if ends == self._seen:
+            return
+        self._seen = ends
         series = (series_of(key) for key, _, _ in self._totals.read())
         found = (labels for name, labels in series if self._counts(name, labels))
         self._known.update(labels[self._label] for labels in found if self._label in labels)

@@ -116,10 +116,15 @@ class Totals:
         self._own = Region(self._file, number)
         return self._own
 
+    def ends(self) -> tuple[int, ...]:
+        """Return where the last series of each other process ends: where nothing moved, nothing is new."""
+        own = self._own.number if self._own is not None else -1
+        return tuple(self._end(number) for number in range(self._regions()) if number != own)
+
     def read(self) -> Iterator[tuple[bytes, tuple[float, ...], bool]]:
         """Give each series of each process: key, numbers, whether its process lives."""
-        for number in range(os.fstat(self._file).st_size // _SIZE):
-            [end] = _END.unpack(os.pread(self._file, _END.size, number * _SIZE))
+        for number in range(self._regions()):
+            end = self._end(number)
             if not end:
                 continue
             lives = self._lives(number)
@@ -134,6 +139,13 @@ class Totals:
     def close(self) -> None:
         """Give everything up but the memory of this process, to which work under way may still add."""
         os.close(self._file)
+
+    def _regions(self) -> int:
+        return os.fstat(self._file).st_size // _SIZE
+
+    def _end(self, number: int) -> int:
+        end: int = _END.unpack(os.pread(self._file, _END.size, number * _SIZE))[0]
+        return end
 
     def _lives(self, number: int) -> bool:
         if self._own is not None and self._own.number == number:
