@@ -5,7 +5,7 @@ https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/pr
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 
@@ -84,7 +84,7 @@ class _Point(_Wire):
 
 
 class _NumberPoint(_Point):
-    as_int: int | None = None
+    as_int: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     as_double: float | None = None
 
 
