@@ -70,9 +70,14 @@ class ChatStream:
         self._parser = sse.Parser(_LARGEST_EVENT)
         self._inside = False
         self._open: set[_Index] = set()
-        self._finished: set[_Index] = set()
+        self._finished: dict[_Index, str] = {}
         self.outcome: Outcome | None = None
         self.problem = ""
+
+    @property
+    def finish_reasons(self) -> list[str]:
+        """Why each choice ended, as far as they have."""
+        return list(self._finished.values())
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes cut anywhere; return whole events to pass on, often `data` itself."""
@@ -191,14 +196,14 @@ class ChatStream:
             return False
         for index, reason in _choices(value):
             if not reason:
-                self._open |= {index} - self._finished
+                self._open |= {index} - self._finished.keys()
             elif not self._finish(index, reason):
                 return False
         return True
 
     def _finish(self, index: _Index, reason: str) -> bool:
         """Take note of why a choice ended; false where that is no end of an answer."""
-        self._finished.add(index)
+        self._finished[index] = reason
         self._open.discard(index)
         if reason == _FAILED:
             self._break(Outcome.PROVIDER_ERROR, "the provider ended its answer with an error")

@@ -21,9 +21,10 @@ class ChatRelay:
     :param omits_finish_reason: see `ChatStream`.
     :param measurement: takes note of what the stream says of its usage, and of the tools it calls, where
         somebody counts.
+    :ivar stream: what is known of the answer so far.
     """
 
-    __slots__ = ("_answer", "_decoder", "_measurement", "_sink", "_stream")
+    __slots__ = ("_answer", "_decoder", "_measurement", "_sink", "stream")
 
     def __init__(
         self,
@@ -36,10 +37,10 @@ class ChatRelay:
         self._answer = answer
         self._decoder = decoder
         keeps_usage = measurement is not None and measurement.asks_usage
-        self._stream = ChatStream(omits_finish_reason=omits_finish_reason, keeps_usage=keeps_usage)
+        self.stream = ChatStream(omits_finish_reason=omits_finish_reason, keeps_usage=keeps_usage)
         self._measurement = measurement
         if measurement is not None:
-            measurement.streams.append(self._stream)
+            measurement.streams.append(self.stream)
         self._sink: Sink | None = None
 
     # Called by the client's side.
@@ -73,7 +74,7 @@ class ChatRelay:
                 self._answer.close()
                 self.abort(error)
                 return
-        sink, stream = self._sink, self._stream
+        sink, stream = self._sink, self.stream
         passed = stream.feed(data)
         if self._measurement is not None and tool_names.SIGN in passed:
             tool_names.note_in_events(self._measurement, passed)
@@ -87,20 +88,20 @@ class ChatRelay:
         if self._decoder is not None and not self._decoder.whole:
             self.abort(UpstreamCut("the provider's answer broke off"))
             return
-        last = self._stream.end()
+        last = self.stream.end()
         if last and self._sink is not None:
             self._sink.write(last)
         self._conclude()
 
     def abort(self, error: Exception) -> None:
         """Take a break in the body."""
-        self._stream.fail(error)
+        self.stream.fail(error)
         self._conclude()
 
     def _conclude(self) -> None:
         """Tell both sides, once."""
         sink, self._sink = self._sink, None
-        stream = self._stream
+        stream = self.stream
         assert stream.outcome is not None
         if sink is None:
             return
