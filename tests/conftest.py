@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from fakes.collector import Collector
 from fakes.gateway import FakeGateway
 from fakes.provider import FakeProvider, Script, well_behaved
 
@@ -87,3 +88,11 @@ def provider(start_provider: Callable[..., FakeProvider]) -> FakeProvider:
 def gateway(start_gateway: Callable[..., FakeGateway], provider: FakeProvider) -> FakeGateway:
     """A gateway with `provider` as its OpenAI."""
     return start_gateway(OPENAI_API_KEY="sk-test", OPENAI_API_URL=provider.url)
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """A collector that takes everything."""
+    started = Collector()
+    yield started
+    started.close()

@@ -20,6 +20,7 @@ FLOORS = {
     "server.setting_kinds": 1,
     "server.settings": 1,
     "server.settings_mcp": 1,
+    "server.settings_tracing": 1,
     "server.settings_reference": 1,
     "server.configuration": 1,
     "server.errors": 1,
@@ -31,6 +32,8 @@ FLOORS = {
     "server.inference": 1,
     "server.outcome": 1,
     "server.complaints": 1,
+    "server.trace_context": 1,
+    "server.spans": 1,
     "server.usage": 1,
     "server.logs": 1,
     "server.access_log": 5,
@@ -43,6 +46,7 @@ FLOORS = {
     "server.mcp": 2,
     "server.a2a": 2,
     "server.telemetry": 2,
+    "server.tracing": 2,
     "server.pipeline": 3,
     "server.api": 4,
     "server.app": 5,
@@ -62,7 +66,11 @@ FLOORS = {
 }
 OUTSIDE_WORLD = 2
 # The families of the outside world do not know each other, but for who is spoken to by wire.
-MAY_KNOW = {("server.providers", "server.transport"), ("server.oidc", "server.transport")}
+MAY_KNOW = {
+    ("server.providers", "server.transport"),
+    ("server.oidc", "server.transport"),
+    ("server.tracing", "server.transport"),
+}
 # The left never imports the right: a client installs without the server, a server starts without
 # the client, and what both share hangs on neither.
 STRANGERS = (
@@ -88,6 +96,7 @@ LATE_IMPORTS = {
     "server/oidc/__init__.py": "imports what checks signatures where there is an issuer to check for",
     "server/api/push_opening.py": "imports the types of OTLP only where metrics may be pushed",
     "server/api/tool_servers.py": "imports the MCP package only where the feature is on",
+    "server/api/tracing.py": "imports what writes spans only where requests are traced",
     "server/__main__.py": "says in one line what to install where the server's extra is missing",
 }
 

@@ -1,13 +1,14 @@
 """One line of the log for each request, when it ends."""
 
 import logging
-import re
 from time import perf_counter
 from typing import Final
 
 from inference_gateway.server.inference import Measured
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.settings import Settings
+from inference_gateway.server.spans import Passage, Trace
+from inference_gateway.server.trace_context import TRACEPARENT, context_of
 from inference_gateway.server.transport.messages import Request
 
 logger = logging.getLogger("inference_gateway.access")
@@ -18,8 +19,6 @@ _UNLOGGED: Final = frozenset(
 """What machines ask all the time."""
 _LONGEST_PATH = 200
 _LONGEST_CONTENT = 65_536
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
-"""https://www.w3.org/TR/trace-context/#traceparent-header"""
 
 
 def access_log(settings: Settings) -> "AccessLog | None":
@@ -56,9 +55,8 @@ class AccessLog:
             fields["duration_ms"] = _milliseconds(perf_counter() - request.began)
         if request.principal is not None:
             fields["principal"] = request.principal.subject
-        found = _TRACEPARENT.fullmatch(request.header(b"traceparent") or b"")
-        if found is not None:
-            fields["trace_id"] = found[1].decode()
+        if trace_id := trace_id_of(request):
+            fields["trace_id"] = trace_id
         asked = request.inference or request.raw
         if asked is not None:
             fields |= _told(asked)
@@ -68,6 +66,18 @@ class AccessLog:
                 body = request.inference.document.body[:_LONGEST_CONTENT]
                 fields["request_body"] = body.decode("utf-8", "replace")
         logger.info("request", extra={"fields": fields})
+
+
+def trace_id_of(request: Request) -> str:
+    """Return the id of the trace that a request is part of, as it is written; empty where there is none."""
+    match request.trace:
+        case Trace() as trace:
+            return trace.id.hex()
+        case Passage() as passage:
+            return passage.context.trace_id.hex()
+        case _:
+            context = context_of(request.headers) if request.header(TRACEPARENT) is not None else None
+            return context.trace_id.hex() if context is not None else ""
 
 
 def _told(request: Measured) -> dict[str, object]:

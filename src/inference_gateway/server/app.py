@@ -6,7 +6,7 @@ import os
 import re
 from time import perf_counter
 
-from inference_gateway.server.access_log import AccessLog
+from inference_gateway.server.access_log import AccessLog, trace_id_of
 from inference_gateway.server.api.answers import error_response
 from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.api.gateway import Gateway
@@ -14,6 +14,7 @@ from inference_gateway.server.api.router import Router
 from inference_gateway.server.api.routes import INFERENCE_PATHS, PUBLIC_PATHS, ROUTES
 from inference_gateway.server.errors import GatewayError, IdentityUnavailable, Overloaded
 from inference_gateway.server.outcome import Outcome
+from inference_gateway.server.spans import Trace
 from inference_gateway.server.transport.messages import Request, Response
 
 logger = logging.getLogger("inference_gateway.app")
@@ -31,6 +32,7 @@ class Application:
         self._router = Router(ROUTES)
         self._guard = gateway.guard
         self._sites = gateway.sites
+        self._tracer = gateway.tracer
         # Unique across processes by its beginning, within one by its end.
         self._id_prefix = f"req_{os.urandom(8).hex()}".encode("ascii")
         self._counter = itertools.count(1)
@@ -38,10 +40,12 @@ class Application:
     async def __call__(self, request: Request) -> Response:
         """Answer a request. Raises nothing but cancellation."""
         request_id = self._identify(request)
+        refusal = request.refusal
+        if self._tracer is not None and refusal is None and request.path not in PUBLIC_PATHS:
+            request.trace = self._tracer.begin(request)
         if self._access is not None:
             self._access.began(request)
         try:
-            refusal = request.refusal
             response = self._preflight(request) if refusal is None else self._refusal(refusal)
             if response is None:
                 if self._sites is not None:
@@ -53,7 +57,9 @@ class Application:
         except GatewayError as error:
             response = self._refusal(error)
         except Exception:
-            logger.exception("request %s%s failed", request.request_id, _caller(request))
+            logger.exception(
+                "request %s%s failed", request.request_id, _caller(request), extra=_fields(request)
+            )
             response = error_response(GatewayError("the gateway failed on this request"))
         request.status = response.status
         response.headers.append((b"x-request-id", request_id))
@@ -77,6 +83,8 @@ class Application:
             recorder.turned_away(INFERENCE_PATHS[request.path], outcome)
         if self._access is not None:
             self._access.ended(request, outcome)
+        if self._tracer is not None and isinstance(request.trace, Trace):
+            self._tracer.end(request, request.trace, outcome, route=self._router.template(request.path))
         if problem and outcome is not Outcome.COMPLETE:
             provider = asked.provider_id if asked is not None else ""
             logger.warning(
@@ -86,6 +94,7 @@ class Application:
                 f" to {provider}" if provider else "",
                 outcome.value,
                 problem,
+                extra=_fields(request),
             )
 
     def _refusal(self, error: GatewayError) -> Response:
@@ -112,6 +121,13 @@ class Application:
 
     def _new_id(self) -> bytes:
         return b"%b%08x" % (self._id_prefix, next(self._counter))
+
+
+def _fields(request: Request) -> dict[str, object]:
+    """What a line of the log says of a request beside its message."""
+    trace_id = trace_id_of(request)
+    fields = {"request_id": request.request_id, **({"trace_id": trace_id} if trace_id else {})}
+    return {"fields": fields}
 
 
 def _caller(request: Request) -> str:

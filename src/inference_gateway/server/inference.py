@@ -9,6 +9,7 @@ import msgspec
 from inference_gateway.server.codec import Document
 from inference_gateway.server.errors import BadRequest
 from inference_gateway.server.principal import Principal
+from inference_gateway.server.spans import Tracing
 from inference_gateway.server.usage import Usage
 
 _nullable_string: msgspec.json.Decoder[str | None] = msgspec.json.Decoder(str | None)
@@ -134,6 +135,7 @@ class InferenceRequest:
     :param provider_hint: value of `?provider=`, empty without.
     :param expires_at: time of the loop's clock at which the call must have ended, in seconds.
     :param principal: who asks, where callers must say so.
+    :param trace: what is known of its trace, where requests are traced.
     """
 
     __slots__ = (
@@ -150,6 +152,7 @@ class InferenceRequest:
         "provider_id",
         "request_id",
         "stream",
+        "trace",
         "upstream_model",
         "wishes",
     )
@@ -166,8 +169,10 @@ class InferenceRequest:
         faults: bytes | None = None,
         principal: Principal | None = None,
         wishes: Wishes = NO_WISHES,
+        trace: Tracing | None = None,
     ) -> None:
         self.wishes = wishes
+        self.trace = trace
         self.operation = operation
         self.document = document
         self.headers = headers

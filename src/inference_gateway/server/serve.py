@@ -20,6 +20,7 @@ from inference_gateway.server.access_log import access_log
 from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.api.gateway import Gateway, build
 from inference_gateway.server.api.routes import ALWAYS_ANSWERED
+from inference_gateway.server.api.tracing import UnusableFile
 from inference_gateway.server.app import Application
 from inference_gateway.server.errors import ShuttingDown
 from inference_gateway.server.keys.file import UnusableKeys
@@ -323,7 +324,7 @@ def open_gateway(settings: Settings, totals: Totals | None = None) -> Gateway:
         return build(settings, open_pool(settings), totals)
     except UnusableKeys as error:
         raise CannotServe(f"AUTH_API_KEYS_FILE: {error}", exit_code=2) from error
-    except MissingExtra as error:
+    except (MissingExtra, UnusableFile) as error:
         raise CannotServe(str(error), exit_code=2) from error
 
 

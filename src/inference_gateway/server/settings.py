@@ -13,9 +13,19 @@ from msgspec import Meta
 
 from inference_gateway.server.setting_kinds import LONGEST, MASK, Duration, Secret, Timeout
 from inference_gateway.server.settings_mcp import MCPServerSettings, MCPSettings
+from inference_gateway.server.settings_tracing import TracingSettings
 
 # Whoever reads settings need not know that they stand in several files.
-__all__ = ["LONGEST", "MASK", "Duration", "MCPServerSettings", "MCPSettings", "Secret", "Timeout"]
+__all__ = [
+    "LONGEST",
+    "MASK",
+    "Duration",
+    "MCPServerSettings",
+    "MCPSettings",
+    "Secret",
+    "Timeout",
+    "TracingSettings",
+]
 
 MOST_WORKERS: Final = 1024
 """The most processes that one port is served by."""
@@ -462,6 +472,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     models: ModelsSettings = ModelsSettings()
     mock: MockSettings = MockSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    tracing: TracingSettings = TracingSettings()
     mcp: MCPSettings = MCPSettings()
     providers: dict[str, ProviderSettings] = msgspec.field(default_factory=_built_in_providers)
     """By id: every built-in provider, configured or not, then the custom ones."""
@@ -483,7 +494,6 @@ class MissingFeature(msgspec.Struct, frozen=True):
 
 # A feature that arrives loses its row here and gains its fields above.
 MISSING_FEATURES: Final = (
-    MissingFeature("tracing", ("TELEMETRY_TRACING_ENABLED",), ("TELEMETRY_TRACING_OTLP_ENDPOINT",)),
     MissingFeature(
         "guardrails",
         ("GUARDRAILS_ENABLED",),

@@ -10,6 +10,8 @@ from inference_gateway.server.api.authentication import Guard, open_guard
 from inference_gateway.server.api.cross_site import SiteRule, site_rule
 from inference_gateway.server.api.push_opening import open_push
 from inference_gateway.server.api.tool_servers import open_mcp
+from inference_gateway.server.api.tracing import open_tracing
+from inference_gateway.server.pipeline.call_spans import CallSpans
 from inference_gateway.server.pipeline.caller_models import CallerModels
 from inference_gateway.server.pipeline.chain import Handler, Stage, compose
 from inference_gateway.server.pipeline.field_rules import FieldRules
@@ -38,6 +40,7 @@ from inference_gateway.server.transport.pool import Pool
 if TYPE_CHECKING:
     from inference_gateway.server.mcp.service import MCP
     from inference_gateway.server.telemetry.push import Push
+    from inference_gateway.server.tracing.tracer import Tracer
 
 
 class Gateway(msgspec.Struct):
@@ -76,6 +79,10 @@ class Gateway(msgspec.Struct):
     """Counts what happens, where telemetry is on."""
     push: "Push | None" = None
     """Counts what clients measured, where that is taken."""
+    tracer: "Tracer | None" = None
+    """Follows requests, where that is on."""
+    calls: CallSpans | None = None
+    """Notes the calls of providers for it."""
     ready: bool = True
     """Whether new work is welcome; off while draining."""
 
@@ -85,6 +92,12 @@ class Gateway(msgspec.Struct):
             self.guard.start()
         if self.mcp is not None:
             self.mcp.start()
+        if self.tracer is not None:
+            self.tracer.exporter.start(self.background)
+
+    def lost_spans(self) -> int:
+        """Tell how many spans never reached a collector."""
+        return self.tracer.exporter.dropped if self.tracer is not None else 0
 
     def tool_servers(self) -> list[ToolServer]:
         """Tell how the servers are that bring tools."""
@@ -94,6 +107,8 @@ class Gateway(msgspec.Struct):
         """Close connections and end background work."""
         if self.mcp is not None:
             self.mcp.end()
+        if self.tracer is not None:
+            await self.tracer.exporter.close()
         await self.background.close()
         self.pool.close()
 
@@ -104,6 +119,7 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
     :param totals: where it is to count what happens, if it is.
     :raises UnusableKeys: the file of API keys cannot be used.
     :raises MissingExtra: a package that a feature needs is not installed.
+    :raises UnusableFile: a certificate for the collector of traces cannot be used.
     """
     providers = registry(settings)
     recorder = _recorder(settings, providers, totals)
@@ -114,8 +130,13 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
     ran = recorder.tool_ran if recorder is not None else None
     mcp = open_mcp(settings, background, ran=ran)
     tools = _tool_loop(settings, toolboxes(mcp), background, ran)
-    measuring = Measuring(recorder) if recorder is not None or settings.log_access else None
+    tracer = open_tracing(settings)
+    calls = CallSpans(providers.configured, propagates=tracer.propagates) if tracer is not None else None
+    is_measured = recorder is not None or settings.log_access or tracer is not None
+    measuring = Measuring(recorder) if is_measured else None
     stages = _stages(settings, providers, catalog, rules, measuring, tools)
+    if calls is not None:
+        stages.append(calls)
     upstream = Upstream(
         backends,
         omit_finish_reason=[p.id for p in providers.configured.values() if p.omits_finish_reason],
@@ -142,6 +163,8 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
         measuring=measuring,
         recorder=recorder,
         push=open_push(settings.telemetry, totals, recorder),
+        tracer=tracer,
+        calls=calls,
     )
 
 
@@ -194,7 +217,7 @@ def _stages(
     if settings.auth.active:
         stages.append(CallerModels(rules))
     stages += FieldRules(providers.configured), Reasoning(providers.configured)
-    if measuring is not None and measuring.counts:
+    if measuring is not None and (measuring.counts or settings.tracing.active):
         stages.append(UsageWish(providers.configured))
     return stages
 

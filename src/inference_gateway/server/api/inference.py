@@ -38,6 +38,7 @@ async def _infer(gateway: Gateway, request: Request, operation: Operation) -> Re
         faults=request.header(b"x-mock-faults") if gateway.takes_faults else None,
         principal=request.principal,
         wishes=wished,
+        trace=request.trace,
     )
     return await (gateway.infer_directly if wished.direct else gateway.infer)(request.inference)
 

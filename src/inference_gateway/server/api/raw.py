@@ -13,6 +13,7 @@ from inference_gateway.server.errors import BadRequest, Forbidden, UnsupportedMe
 from inference_gateway.server.inference import RawCall
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.pipeline import raw_usage
+from inference_gateway.server.pipeline.call_spans import judged, noted
 from inference_gateway.server.providers.http_backend import HTTPBackend
 from inference_gateway.server.providers.wire import checked_path
 from inference_gateway.server.transport import headers
@@ -41,26 +42,32 @@ async def proxy(gateway: Gateway, request: Request) -> Response:
 async def _relay(gateway: Gateway, backend: HTTPBackend, request: Request, call: RawCall) -> Response:
     path = checked_path(b"/" + request.params["path"])
     upload = await _body(gateway, request, call.provider_id)
+    span, along = None, gateway.header_rule.raw(request.headers)
+    if gateway.calls is not None:
+        span, along = gateway.calls.begin_raw(request.trace, call.provider_id, request.method, along)
     began = perf_counter()
-    try:
-        answer = await backend.raw(
-            request.method,
-            path,
-            query=request.query,
-            headers=gateway.header_rule.raw(request.headers),
-            body=upload,
-            length=request.body.length,
-            expires_at=expiry(request),
-        )
-    finally:
-        if call.measurement is not None:
-            call.measurement.waited = perf_counter() - began
+    with judged(span):
+        try:
+            answer = await backend.raw(
+                request.method,
+                path,
+                query=request.query,
+                headers=along,
+                body=upload,
+                length=request.body.length,
+                expires_at=expiry(request),
+            )
+        finally:
+            if call.measurement is not None:
+                call.measurement.waited = perf_counter() - began
+        is_here = answer.complete and request.method != "HEAD"
+        body: bytes | Source = await answer.read(gateway.largest_answer) if is_here else answer
     fields = headers.raw_answer(answer.headers, secrets=backend.query_secrets)
     outcome = Outcome.COMPLETE if answer.status < 400 else Outcome.PROVIDER_ERROR
-    is_here = answer.complete and request.method != "HEAD"
-    body: bytes | Source = await answer.read(gateway.largest_answer) if is_here else answer
     if call.measurement is not None:
         body = raw_usage.read(body, fields, call.measurement)
+    if span is not None:
+        body = noted(body, span, answer.status, outcome)
     return Response(answer.status, fields, body, length=None if is_here else answer.length, outcome=outcome)
 
 

@@ -20,11 +20,14 @@ class Router:
     def __init__(self, routes: Iterable[Route]) -> None:
         self._fixed: dict[bytes, Methods] = {}
         self._templates: list[tuple[re.Pattern[bytes], Methods]] = []
+        self._texts: list[tuple[re.Pattern[bytes], str]] = []
         for route in routes:
             methods = dict.fromkeys(route.methods, route.endpoint)
             for path in route.paths:
                 if "{" in path:
-                    self._templates.append((_pattern(path), methods))
+                    pattern = _pattern(path)
+                    self._templates.append((pattern, methods))
+                    self._texts.append((pattern, path))
                 else:
                     self._fixed[path.encode("ascii")] = methods
 
@@ -40,6 +43,12 @@ class Router:
             allowed = tuple(methods)
             raise MethodNotAllowed(f"this path takes {', '.join(allowed)}", allow=allowed)
         return endpoint
+
+    def template(self, path: bytes) -> str:
+        """Return the template that a path falls under, empty where there is none."""
+        if path in self._fixed:
+            return path.decode("ascii")
+        return next((text for pattern, text in self._texts if pattern.fullmatch(path)), "")
 
     def _match(self, request: Request) -> Methods:
         for pattern, methods in self._templates:

@@ -60,6 +60,15 @@ def base_url(text: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
 
 
+def collector(text: str) -> str:
+    """Check the URL of what takes traces and leave it as it is.
+
+    :raises Refused: it is not http or https, lacks a host, or has a user, query or fragment.
+    """
+    _split(text, key="OTEL_EXPORTER_OTLP_HEADERS")
+    return text
+
+
 def endpoint(text: str) -> str:
     """Check the URL of an MCP server and leave it as it is: a slash at its end may count.
 

@@ -36,7 +36,9 @@ from inference_gateway.server.settings import (
     ProviderSettings,
     ServerSettings,
     Settings,
+    TracingSettings,
 )
+from inference_gateway.server.settings_tracing import SHARED_PREFIX
 
 DEFAULT: Final = "default"
 """Source of a setting that no source names."""
@@ -102,6 +104,7 @@ def load(*, environ: Mapping[str, str], config: str | None = None, dotenv: str |
     _check_tls(reader.sources, report)
     _check_auth(settings.auth, reader.sources, report)
     _check_sizes(settings.server, reader.sources, report)
+    _check_tracing(settings.tracing, reader.sources, report)
     if report.problems:
         raise SettingsError(tuple(report.problems))
     return Loaded(settings=settings, warnings=tuple(report.warnings), sources=reader.sources)
@@ -115,6 +118,8 @@ class _SettingsReader:
         self._variables = variables
         self._document = document
         self._report = report
+        self._of_tracing: list[tuple[Given, Refused]] = []
+        """What cannot be used of variables that may be meant for other programs."""
 
     def read(self) -> Settings:
         values: dict[str, dict[str, object]] = {}
@@ -122,6 +127,9 @@ class _SettingsReader:
             value = self._value(setting)
             if value is not _UNSET:
                 values.setdefault(setting.group, {})[setting.field.name] = value
+        if values.get("tracing", {}).get("enabled"):
+            for given, error in self._of_tracing:
+                self._report.refuse(given, error)
         general = values.pop("", {})
         if general.get("environment") == "development":
             general.setdefault("log_level", "debug")
@@ -149,7 +157,10 @@ class _SettingsReader:
         try:
             return read(setting.field, given.text)
         except Refused as error:
-            self._report.refuse(given, error)
+            if setting.variable.startswith(SHARED_PREFIX):
+                self._of_tracing.append((given, error))
+            else:
+                self._report.refuse(given, error)
             return _UNSET
 
 
@@ -223,6 +234,19 @@ def _check_sizes(server: ServerSettings, sources: Mapping[str, str], report: Rep
             f"{cap}: {server.max_inflight_bytes} is less than {size} allows one request; give at least "
             f"{server.max_request_body_size}, or 0 for no cap",
         )
+
+
+def _check_tracing(tracing: TracingSettings, sources: Mapping[str, str], report: Report) -> None:
+    """Report batches that no queue could hold, and a key without its certificate."""
+    if not tracing.active:
+        return
+    size, queue = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE"
+    if tracing.max_export_batch_size > tracing.max_queue_size:
+        where = sources[size] if sources[size] != DEFAULT else sources[queue]
+        report.problem(where, f"{size}: more than {queue} lets wait; give {tracing.max_queue_size} at most")
+    key = "OTEL_EXPORTER_OTLP_CLIENT_KEY"
+    if tracing.client_key is not None and tracing.client_certificate is None:
+        report.problem(sources[key], f"{key}: there is no OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE beside it")
 
 
 def _is_on(feature: MissingFeature, given: Given) -> bool:

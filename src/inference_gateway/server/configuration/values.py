@@ -11,6 +11,7 @@ import msgspec
 from inference_gateway.server.configuration.addresses import (
     Refused,
     base_url,
+    collector,
     endpoint,
     issuer,
     origin,
@@ -22,6 +23,7 @@ from inference_gateway.server.configuration.header_names import (
     CONNECTION_HEADERS,
     CREDENTIAL_HEADERS,
 )
+from inference_gateway.server.configuration.otel import milliseconds, pairs, propagators, ratio
 from inference_gateway.server.settings import (
     MOST_WORKERS,
     SHORTEST_KEY,
@@ -274,6 +276,10 @@ def _exceptions(raw: Raw) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_line(item) for item in items))
 
 
+def _propagators(raw: Raw) -> tuple[str, ...]:
+    return propagators(_items(raw))
+
+
 def _words(raw: Raw) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_line(item) for item in _items(raw)))
 
@@ -284,6 +290,19 @@ def _scopes(raw: Raw) -> tuple[str, ...]:
         if not _SCOPE.fullmatch(item):
             raise Refused(f"{_shown(item)} is not a scope: it has a blank, a quote or a letter outside ASCII")
     return tuple(dict.fromkeys(items))
+
+
+def _attribute_pairs(text: str) -> str:
+    pairs(text)
+    return text
+
+
+def _header_pairs(text: str) -> Secret:
+    for name, value in pairs(text):
+        if not name.isascii() or not value.isascii():
+            raise Refused("a header has a letter outside ASCII in it")
+        provider_header(name, value)
+    return Secret(text)
 
 
 def _claims(raw: Raw) -> tuple[str, ...]:
@@ -327,6 +346,11 @@ _TEXTS: Final[Mapping[str, Callable[[str], object]]] = {
     "account": _account,
     "issuer": issuer,
     "slug": _slug,
+    "collector": collector,
+    "milliseconds": milliseconds,
+    "ratio": ratio,
+    "attribute_pairs": _attribute_pairs,
+    "header_pairs": _header_pairs,
 }
 _LISTS: Final[Mapping[str, Callable[[Raw], object]]] = {
     "names": _names,
@@ -340,6 +364,7 @@ _LISTS: Final[Mapping[str, Callable[[Raw], object]]] = {
     "tools": _tools,
     "arguments": _arguments,
     "servers": _servers,
+    "propagators": _propagators,
 }
 
 
@@ -390,6 +415,10 @@ def write(field: Field, value: object) -> str:
             return "0" if field.kind == "timeout" else ""
         case bool():
             return "true" if value else "false"
+        case float() if field.kind == "milliseconds":
+            return f"{value * 1000:.0f}"
+        case float() if field.kind == "ratio":
+            return f"{value:g}"
         case float():
             return format_duration(value)
         case frozenset():

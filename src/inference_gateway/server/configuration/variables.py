@@ -12,6 +12,7 @@ from inference_gateway.server.configuration.catalogue import VARIABLES
 from inference_gateway.server.configuration.report import Given, Report, nearest
 from inference_gateway.server.configuration.values import same
 from inference_gateway.server.settings import DEPRECATED, OTHER_SPELLINGS
+from inference_gateway.server.settings_tracing import SHARED_PREFIX
 
 Variables = dict[str, Given]
 
@@ -20,7 +21,8 @@ FILE_LIMIT: Final = 1_048_576
 
 _LIKENESS: Final = 0.85
 _CURRENT: Final = VARIABLES - DEPRECATED.keys()
-_PREFIXES: Final = frozenset(name.partition("_")[0] for name in VARIABLES)
+# OpenTelemetry has many variables, most of them like one of ours and meant for other programs.
+_PREFIXES: Final = frozenset(name.partition("_")[0] for name in VARIABLES) - {SHARED_PREFIX.rstrip("_")}
 
 
 def from_environment(environ: Mapping[str, str], report: Report) -> Variables:

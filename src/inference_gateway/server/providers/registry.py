@@ -48,6 +48,8 @@ class Provider(msgspec.Struct, frozen=True):
     built_in: bool = False
     """Answered inside the gateway, without a network."""
     key: Secret | None = None
+    trace_name: str = ""
+    """What OpenTelemetry calls it, where that is not its id."""
     tls_identity: str = ""
     """Name of the TLS context for it; empty for the one that providers share."""
 
@@ -86,6 +88,7 @@ ROWS = (
         name="Google",
         base_url="https://generativelanguage.googleapis.com/v1beta/openai",
         model_prefix="models/",
+        trace_name="gcp.gemini",
         refused_defaults=frozenset(
             {"frequency_penalty", "presence_penalty", "logprobs", "parallel_tool_calls"}
         ),
@@ -103,6 +106,7 @@ ROWS = (
         id="mistral",
         name="Mistral",
         base_url="https://api.mistral.ai/v1",
+        trace_name="mistral_ai",
         accepts_stream_options=False,
         refused_defaults=frozenset({"logprobs", "parallel_tool_calls"}),
     ),

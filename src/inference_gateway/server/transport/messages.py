@@ -13,6 +13,7 @@ from inference_gateway.server.errors import GatewayError
 from inference_gateway.server.inference import InferenceRequest, RawCall
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.principal import Principal
+from inference_gateway.server.spans import Tracing
 
 Header = tuple[bytes, bytes]
 """Name in lower case, value without surrounding white space."""
@@ -107,6 +108,7 @@ class Request:
     :ivar raw: what it asks of a provider's own API, once that is known.
     :ivar began: when it began, by the clock of whoever logs it; 0 where nobody does.
     :ivar status: what it was answered with, 0 while it was not.
+    :ivar trace: what is known of its trace, where requests are traced.
     :ivar refusal: the error to answer with and nothing else, where there is no room for the request.
     """
 
@@ -126,6 +128,7 @@ class Request:
         "refusal",
         "request_id",
         "status",
+        "trace",
     )
 
     def __init__(
@@ -154,6 +157,7 @@ class Request:
         self.began = 0.0
         self.status = 0
         self.refusal: GatewayError | None = None
+        self.trace: Tracing | None = None
         self._index = fields
 
     def header(self, name: bytes) -> bytes | None:

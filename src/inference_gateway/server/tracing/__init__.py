@@ -1,0 +1,1 @@
+"""Traces: which requests are traced, and their spans sent to a collector by OTLP."""
