@@ -44,7 +44,7 @@ async def serve(gateway: Gateway, request: Request) -> Response:
     _check_origin(gateway, request)
     if request.header(b"content-encoding") not in {None, b"identity"}:
         raise UnsupportedMediaType("the request body must not be compressed")
-    reply = await gateway.mcp.hosting.answer(request.headers, await request.body.read())
+    reply = await gateway.mcp.hosting.answer(request.headers, await request.body.read(), trace=request.trace)
     return Response(reply.status, [each for each in reply.headers if each[0] not in _FRAMING], reply.body)
 
 

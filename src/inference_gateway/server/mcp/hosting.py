@@ -11,6 +11,7 @@ https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#stream
 
 import asyncio
 import sys
+from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -32,6 +33,7 @@ from inference_gateway._version import __version__
 from inference_gateway.server.errors import GatewayError
 from inference_gateway.server.mcp.catalogue import Catalogue, Entry
 from inference_gateway.server.mcp.links import CallFailed
+from inference_gateway.server.spans import Tracing, tool_span
 from inference_gateway.server.tasks import Background
 from inference_gateway.server.toolbox import Ran
 from inference_gateway.server.transport.messages import Sink, Source
@@ -51,6 +53,10 @@ class Call(Protocol):
 
         :raises CallFailed: there is none.
         """
+
+
+_asking: ContextVar[Tracing | None] = ContextVar("asking", default=None)
+"""The trace of the request that the task answers."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -73,8 +79,13 @@ class Hosting:
         self._background = background
         self._managers: dict[bool, asyncio.Future[StreamableHTTPSessionManager]] = {}
 
-    async def answer(self, headers: Headers, body: bytes) -> Reply:
-        """Answer the POST of a client: at once and whole, or as a stream where it may hear of progress."""
+    async def answer(self, headers: Headers, body: bytes, *, trace: Tracing | None = None) -> Reply:
+        """Answer the POST of a client: at once and whole, or as a stream where it may hear of progress.
+
+        :param trace: where calls of tools are noted, where the request is traced.
+        """
+        # Every task of this request begins here, and sees it.
+        _asking.set(trace)
         hears = dict(headers).get(b"accept", b"")
         if _PROGRESS not in body or b"text/event-stream" not in hears:
             exchange = _Exchange(body)
@@ -154,8 +165,11 @@ class Hosting:
         progress = _Progress(context.session.report_progress) if hears else None
         began, error = perf_counter(), "cancelled"
         try:
-            result = await self._result(entry, params.arguments or {}, progress)
-            error = "tool_error" if result.is_error else ""
+            with tool_span(_asking.get(), entry.name) as span:
+                result = await self._result(entry, params.arguments or {}, progress)
+                error = "tool_error" if result.is_error else ""
+                if span is not None and error:
+                    span.fail(error)
             return result
         finally:
             if self._ran is not None:

@@ -9,7 +9,7 @@ import logging
 import ssl
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import anyio
 import msgspec
@@ -26,6 +26,7 @@ from mcp.types import (
     CallToolResult,
     InputRequiredResult,
     PaginatedRequestParams,
+    RequestParamsMeta,
     ToolListChangedNotification,
 )
 from mcp.types import Tool as ListedTool
@@ -36,6 +37,7 @@ from inference_gateway.server.mcp.client import Doors, Way, causes, may_speak_ot
 from inference_gateway.server.mcp.egress import WayOut
 from inference_gateway.server.mcp.mending import MOST_TOOLS
 from inference_gateway.server.settings import MASK, MCPServerSettings, MCPSettings
+from inference_gateway.server.spans import LONGEST_NAME, note, tool_call
 
 logger = logging.getLogger("inference_gateway.mcp")
 
@@ -334,7 +336,9 @@ class Link:
         self, client: Client, tool: str, arguments: dict[str, object], progress: ProgressFnT | None
     ) -> dict[str, Any]:
         timeout = self.server.timeout or self._settings.client_timeout
-        request = CallToolRequest(params=CallToolRequestParams(name=tool, arguments=arguments))
+        request = CallToolRequest(
+            params=CallToolRequestParams(name=tool, arguments=arguments, _meta=self._traced(tool))
+        )
         try:
             # Not `call_tool`: it would run the patterns of a stranger's schema on this loop.
             result = await client.session.send_request(request, _answer, timeout, progress_callback=progress)
@@ -351,6 +355,28 @@ class Link:
         if isinstance(result, InputRequiredResult):
             raise CallFailed("the tool asks a person for input, which is not offered here")
         return result.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def _traced(self, tool: str) -> RequestParamsMeta | None:
+        """Tell the span of the call what is called; return what makes the server's work a part of its trace.
+
+        https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/
+        """
+        span = tool_call.get()
+        if span is None:
+            return None
+        note(
+            {
+                "mcp.method.name": "tools/call",
+                "mcp.protocol.version": self.protocol,
+                "mcp.server.url": self.address,
+                "network.transport": "tcp" if self.server.url else "pipe",
+                "gen_ai.tool.name": tool[:LONGEST_NAME],
+            }
+        )
+        if not span.trace.propagates:
+            return None
+        fields = {name.decode(): value.decode("ascii") for name, value in span.context.fields()}
+        return cast("RequestParamsMeta", fields)  # an open map, which its type has no way to say
 
     def _explain(self, error: MCPError, timeout: float | None) -> str:
         if error.code == REQUEST_TIMEOUT and timeout is not None:

@@ -163,7 +163,7 @@ class _Turns:
         request = self._dialogue.request
         began = perf_counter()
         try:
-            return await self._runner.run(calls, expires_at=request.expires_at)
+            return await self._runner.run(calls, expires_at=request.expires_at, trace=request.trace)
         finally:
             if request.measurement is not None:
                 request.measurement.waited += perf_counter() - began
