@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from fakes.collector import Collector
 from fakes.gateway import FakeGateway, Reply
 from fakes.issuer import FakeIssuer, rsa_key
 from fakes.outcomes import Outcomes
@@ -21,6 +22,8 @@ from inference_gateway.server.principal import Principal
 Start = Callable[..., FakeGateway]
 PROVIDER_KEY = "canary-provider-key-5f1c"
 OWN_KEY = "canary-own-key-77aa-0123456789"
+COLLECTOR_KEY = "canary-collector-key-31d0"
+IN_QUERY = "canary-in-query-88b1"
 PROMPT = "canary-prompt-9b2e"
 CLAIM = "canary-claim-c0de@example.test"
 
@@ -52,6 +55,7 @@ REQUESTS = [
     ("POST", "/v1/chat/completions", chat()[:-1]),
     ("POST", "/v1/chat/completions", chat(stream="yes")),
     ("POST", "/proxy/openai/chat/completions", chat()),
+    ("POST", f"/proxy/openai/chat/completions?key={IN_QUERY}", chat()),
     ("POST", "/proxy/openai/../x", chat()),
     ("GET", "/v1/models", None),
     ("GET", "/v1/models/none", None),
@@ -76,10 +80,11 @@ def everything(gateway: FakeGateway, credentials: dict[str, str]) -> list[Reply]
     [well_behaved, _refuses, _breaks_off, _speaks_nonsense],
     ids=lambda script: script.__name__,
 )
-def test_canaries_turn_up_in_no_answer_log_or_metric(
+def test_canaries_turn_up_in_no_answer_log_metric_or_trace(
     trusting: Start,
     issuer: FakeIssuer,
     provider: FakeProvider,
+    collector: Collector,
     caplog: pytest.LogCaptureFixture,
     script: Script,
 ) -> None:
@@ -93,6 +98,10 @@ def test_canaries_turn_up_in_no_answer_log_or_metric(
         MODELS_CACHE_TTL="0",
         TELEMETRY_ENABLED="true",
         TELEMETRY_METRICS_PORT="0",
+        TELEMETRY_TRACING_ENABLED="true",
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+        OTEL_EXPORTER_OTLP_HEADERS=f"x-key={COLLECTOR_KEY}",
+        OTEL_BSP_SCHEDULE_DELAY="10",
     )
     tokens = [
         OWN_KEY,
@@ -109,10 +118,41 @@ def test_canaries_turn_up_in_no_answer_log_or_metric(
         gateway.metrics().text + caplog.text + "".join(f"{reply.headers}{reply.body!r}" for reply in replies)
     )
     assert "inference_gateway_requests_total{" in shown
+    collector.until(lambda spans: sum(span.kind == "server" for span in spans) == len(replies))
+    assert {fields["x-key"] for _, fields in collector.heads} == {COLLECTOR_KEY}
+    shown += str(b"".join(collector.bodies)) + str(collector.spans)
     # A signature or a body of a token alone would do as much harm as all of it.
     parts = [part for token in tokens for part in token.split(".")[-2:]]
     digests = [sha256(token.encode()).hexdigest() for token in tokens]
-    for canary in [PROVIDER_KEY, PROMPT, CLAIM, *tokens, *parts, *digests]:
+    for canary in [PROVIDER_KEY, COLLECTOR_KEY, IN_QUERY, PROMPT, CLAIM, *tokens, *parts, *digests]:
+        assert canary not in shown
+
+
+def test_what_a_provider_says_in_an_error_turns_up_in_no_log_or_trace(
+    trusting: Start, provider: FakeProvider, collector: Collector, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def script(call: Call) -> None:
+        error = {"error": {"message": f"{PROVIDER_KEY} may not say {PROMPT}"}}
+        if call.json().get("stream"):
+            await call.stream([b"data: " + json.dumps(error).encode() + b"\n\n"])
+        else:
+            await call.respond_json(error, 500)
+
+    caplog.set_level(logging.DEBUG)
+    provider.script = script
+    gateway = trusting(
+        OPENAI_API_KEY=PROVIDER_KEY,
+        AUTH_API_KEYS=OWN_KEY,
+        LOG_ACCESS="true",
+        TELEMETRY_TRACING_ENABLED="true",
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+        OTEL_BSP_SCHEDULE_DELAY="10",
+    )
+    everything(gateway, {"Authorization": f"Bearer {OWN_KEY}"})
+    collector.until(lambda spans: sum(span.kind == "server" for span in spans) == len(REQUESTS))
+    shown = str(b"".join(collector.bodies)) + str(collector.spans) + caplog.text
+    assert "provider_error" in shown
+    for canary in (PROVIDER_KEY, PROMPT, IN_QUERY):
         assert canary not in shown
 
 
