@@ -25,6 +25,7 @@ from inference_gateway.server.telemetry.instruments import (
     SERIES_LOST,
     SERVER_RECONNECTS,
     SERVER_UP,
+    SPANS_LOST,
     Number,
 )
 from inference_gateway.server.telemetry.totals import Region, Totals
@@ -77,6 +78,8 @@ class Gauges:
     def __init__(
         self, region: Region, connections: Connections, gateway: Gateway, outlet: Outlet | None
     ) -> None:
+        self._spans = Number(region, SPANS_LOST)
+        self._spans_before = 0
         self._gateway = gateway
         self._connections = connections
         self._pool = gateway.pool
@@ -103,6 +106,9 @@ class Gauges:
         self._resent.add(self._pool.resent - self._resent_before)
         self._resent_before = self._pool.resent
         self._lost.set(self._region.lost)
+        lost = self._gateway.lost_spans()
+        self._spans.add(lost - self._spans_before)
+        self._spans_before = lost
         if self._outlet is not None:
             self._dropped.add(self._outlet.dropped - self._dropped_before)
             self._dropped_before = self._outlet.dropped

@@ -118,6 +118,9 @@ LOG_DROPPED = Family(
 SERIES_LOST = Family(
     "inference_gateway_series_lost", "gauge", "Series that are not counted: there are too many."
 )
+SPANS_LOST = Family(
+    "inference_gateway_spans_dropped_total", "counter", "Spans of traces that never reached a collector."
+)
 FAMILIES: Final = {
     family.name: family
     for family in (
@@ -134,8 +137,8 @@ FAMILIES: Final = {
             OVERHEAD,
         ),
         *(REQUESTS, UNCOUNTED, UPSTREAM_ERRORS, REFUSED, REQUESTS_OPEN, STREAMS_OPEN, BYTES_IN_FLIGHT),
-        *(CLIENT_CONNECTIONS, POOL_CONNECTIONS, RESENT, SERVER_UP, SERVER_RECONNECTS, LOG_DROPPED),
-        SERIES_LOST,
+        *(CLIENT_CONNECTIONS, POOL_CONNECTIONS, RESENT, SERVER_UP, SERVER_RECONNECTS),
+        *(LOG_DROPPED, SPANS_LOST, SERIES_LOST),
     )
 }
 
