@@ -141,7 +141,9 @@ def test_a_gateway_starts_with_these_settings(additions: tuple[str, ...], tmp_pa
 @needs("compose-go")
 def test_all_additions_go_together() -> None:
     project = composed(*ADDITIONS)
-    assert {"gateway", "clock", "grafana", "keycloak", "ollama", "prometheus"} <= set(project["services"])
+    assert {"gateway", "clock", "grafana", "jaeger", "keycloak", "ollama", "prometheus"} <= set(
+        project["services"]
+    )
 
 
 @needs("compose-go")
