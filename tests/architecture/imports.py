@@ -21,6 +21,7 @@ FLOORS = {
     "server.settings": 1,
     "server.settings_mcp": 1,
     "server.settings_tracing": 1,
+    "server.settings_a2a": 1,
     "server.settings_reference": 1,
     "server.configuration": 1,
     "server.errors": 1,
@@ -70,6 +71,7 @@ MAY_KNOW = {
     ("server.providers", "server.transport"),
     ("server.oidc", "server.transport"),
     ("server.tracing", "server.transport"),
+    ("server.a2a", "server.transport"),
 }
 # The left never imports the right: a client installs without the server, a server starts without
 # the client, and what both share hangs on neither.

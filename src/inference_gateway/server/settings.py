@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from inference_gateway.server.setting_kinds import LONGEST, MASK, Duration, Secret, Timeout
+from inference_gateway.server.settings_a2a import A2AAgentSettings, A2ASettings
 from inference_gateway.server.settings_mcp import MCPServerSettings, MCPSettings
 from inference_gateway.server.settings_tracing import TracingSettings
 
@@ -19,6 +20,8 @@ from inference_gateway.server.settings_tracing import TracingSettings
 __all__ = [
     "LONGEST",
     "MASK",
+    "A2AAgentSettings",
+    "A2ASettings",
     "Duration",
     "MCPServerSettings",
     "MCPSettings",
@@ -98,6 +101,14 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_header_size: Annotated[
         int, Meta(ge=1024, le=1_048_576, description="Largest header section of a request in bytes.")
     ] = 32_768
+    public_url: Annotated[
+        str | None,
+        Meta(
+            description="URL by which clients reach the gateway, for what it says of itself; unset, it is "
+            "made of the address it listens on.",
+            extra={"kind": "url"},
+        ),
+    ] = None
     max_url_size: Annotated[
         int, Meta(ge=256, le=1_048_576, description="Longest request target in bytes.")
     ] = 8192
@@ -474,6 +485,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     telemetry: TelemetrySettings = TelemetrySettings()
     tracing: TracingSettings = TracingSettings()
     mcp: MCPSettings = MCPSettings()
+    a2a: A2ASettings = A2ASettings()
     providers: dict[str, ProviderSettings] = msgspec.field(default_factory=_built_in_providers)
     """By id: every built-in provider, configured or not, then the custom ones."""
 
@@ -506,7 +518,15 @@ MISSING_FEATURES: Final = (
     ),
     MissingFeature("model routing", ("ROUTING_ENABLED",), ("ROUTING_CONFIG_PATH",)),
     MissingFeature("the Images API", ("ENABLE_IMAGES",)),
-    MissingFeature("A2A", ("A2A_ENABLED", "A2A_EXPOSE")),
+    MissingFeature(
+        "finding agents in Kubernetes",
+        ("A2A_SERVICE_DISCOVERY_ENABLED",),
+        (
+            "A2A_SERVICE_DISCOVERY_NAMESPACE",
+            "A2A_SERVICE_DISCOVERY_LABEL_SELECTOR",
+            "A2A_SERVICE_DISCOVERY_POLLING_INTERVAL",
+        ),
+    ),
     MissingFeature("rewriting relayed answers for official SDKs", ("CLIENT_COMPAT",), off=""),
     MissingFeature(
         "asking providers for compressed answers to inference requests",
@@ -515,7 +535,7 @@ MISSING_FEATURES: Final = (
     ),
 )
 
-FEATURE_SECTIONS: Final = ("guardrails", "routing", "a2a")
+FEATURE_SECTIONS: Final = ("guardrails", "routing")
 """Sections of a YAML file that belong to missing features alone."""
 
 WITHOUT_EFFECT: Final[Mapping[str, str]] = {
@@ -542,6 +562,8 @@ DEPRECATED: Final[Mapping[str, str]] = {
     "EXPOSE_MCP": "MCP_EXPOSE",
     "MCP_POLLING_ENABLE": "MCP_POLLING_ENABLED",
     "A2A_ENABLE": "A2A_ENABLED",
+    "A2A_POLLING_ENABLE": "A2A_POLLING_ENABLED",
+    "A2A_SERVICE_DISCOVERY_ENABLE": "A2A_SERVICE_DISCOVERY_ENABLED",
 }
 """Old name of a variable to the name that took its place."""
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from inference_gateway.server.configuration import Loaded, effective
 from inference_gateway.server.configuration.catalogue import (
+    A2A_AGENT_FIELDS,
     GROUPS,
     MCP_SERVER_FIELDS,
     PROVIDER_FIELDS,
@@ -113,6 +114,15 @@ from such an entry, never from `MCP_SERVERS`. [docs/mcp.md](mcp.md) says more.
 |---|---|---|
 """
 
+_AGENT_KEYS: Final = """\
+## Agents
+
+An entry of `a2a.agents` in a YAML file is a URL, or takes the keys below. [docs/a2a.md](a2a.md) says more.
+
+| key | takes | meaning |
+|---|---|---|
+"""
+
 _MISSING: Final = """\
 ## Features that this version lacks
 
@@ -152,6 +162,7 @@ _TAKES: Final = {
     "path": "path that begins with `/`",
     "file": "name of a file",
     "map": "`name: value` lines",
+    "agent_name": "text with a letter or a digit",
     "slug": "up to 24 of a-z, 0-9 and `-`",
     "timeout": "duration",
     "arguments": "list",
@@ -170,6 +181,8 @@ def markdown() -> str:
             + _rows((f"`{key}`", _takes(f), f.description) for key, f in PROVIDER_FIELDS.items()),
             _SERVER_KEYS
             + _rows((f"`{key}`", _takes(f), f.description) for key, f in MCP_SERVER_FIELDS.items()),
+            _AGENT_KEYS
+            + _rows((f"`{key}`", _takes(f), f.description) for key, f in A2A_AGENT_FIELDS.items()),
             _MISSING + _rows(_missing_rows()),
             _WITHOUT_EFFECT + _rows((f"`{name}`", why) for name, why in WITHOUT_EFFECT.items()),
             _DEPRECATED + _rows((f"`{old}`", f"`{new}`") for old, new in DEPRECATED.items()),

@@ -15,6 +15,7 @@ from inference_gateway.server.settings import (
     MISSING_FEATURES,
     PROVIDERS_WITH_ACCOUNT,
     WITHOUT_EFFECT,
+    A2AAgentSettings,
     MCPServerSettings,
     ProviderSettings,
     Secret,
@@ -140,6 +141,16 @@ PROVIDER_FIELDS: Final[Mapping[str, Field]] = {
 MCP_SERVER_FIELDS: Final[Mapping[str, Field]] = {
     info.name: _field(info) for info in msgspec.structs.fields(MCPServerSettings)
 }
+
+A2A_AGENT_FIELDS: Final[Mapping[str, Field]] = {
+    info.name: _field(info) for info in msgspec.structs.fields(A2AAgentSettings)
+}
+
+LISTED: Final[Mapping[str, Mapping[str, Field]]] = {
+    "mcp.servers": MCP_SERVER_FIELDS,
+    "a2a.agents": A2A_AGENT_FIELDS,
+}
+"""Places of a YAML file whose entries are sections, and what stands in each."""
 
 
 def provider_variable(id: str, field: str) -> str:

@@ -1,7 +1,7 @@
 """The YAML file: its places to what they say. Knows which places there are, not what they take."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -9,9 +9,10 @@ import yaml
 
 from inference_gateway.server.configuration.catalogue import (
     GROUPS,
-    MCP_SERVER_FIELDS,
+    LISTED,
     PROVIDER_FIELDS,
     SETTINGS,
+    Field,
     yaml_path,
 )
 from inference_gateway.server.configuration.report import Given, Report, nearest, shown
@@ -37,7 +38,6 @@ _TAGS: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", 
 _PROVIDER_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _NULL: Final = "tag:yaml.org,2002:null"
 
-_MCP_SERVERS: Final = "mcp.servers"
 _MAPS: Final = frozenset({"headers", "query", "env"})
 
 # What a parser's message quotes may be part of a value; the names of tokens are `<…>`.
@@ -56,8 +56,8 @@ class ProviderSection(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, Given]
 
 
-class ServerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file says of one MCP server."""
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file says of one MCP server, or of one agent."""
 
     place: str
     """Such as `mcp.servers.1`, counted from 1."""
@@ -73,12 +73,13 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, Given]
     """By place, such as `server.port`."""
     providers: dict[str, ProviderSection]
-    mcp_servers: tuple[ServerEntry, ...] = ()
+    entries: dict[str, tuple[Entry, ...]]
+    """By the place of their list, such as `mcp.servers`."""
 
     def key_variables(self) -> frozenset[str]:
         """Return the names of the variables that the file says hold a key."""
         named = [section.values.get("api_key_env") for section in self.providers.values()]
-        named += [entry.values.get("token_env") for entry in self.mcp_servers]
+        named += [entry.values.get("token_env") for listed in self.entries.values() for entry in listed]
         return frozenset(one.text for one in named if one and isinstance(one.text, str))
 
 
@@ -88,7 +89,8 @@ def read_document(path: str | None, report: Report) -> Document:
     text = read_file(path, report, required=True) if path else None
     if text is not None:
         reader.read(text)
-    return Document(values=reader.values, providers=reader.providers, mcp_servers=tuple(reader.mcp_servers))
+    entries = {place: tuple(listed) for place, listed in reader.entries.items()}
+    return Document(values=reader.values, providers=reader.providers, entries=entries)
 
 
 class _Reader:
@@ -97,7 +99,7 @@ class _Reader:
     def __init__(self, path: str, report: Report) -> None:
         self.values: dict[str, Given] = {}
         self.providers: dict[str, ProviderSection] = {}
-        self.mcp_servers: list[ServerEntry] = []
+        self.entries: dict[str, list[Entry]] = {place: [] for place in LISTED}
         self._path = path
         self._report = report
         self._entries_left = _MOST_ENTRIES
@@ -130,8 +132,8 @@ class _Reader:
         known = _below(section)
         for key, line, value in self._entries(node, section):
             path = f"{section}.{key}"
-            if path == _MCP_SERVERS and isinstance(value, yaml.SequenceNode):
-                self._read_servers(value)
+            if path in LISTED and isinstance(value, yaml.SequenceNode):
+                self._read_list(path, value)
             elif path in _PATHS:
                 self._keep(self.values, path, path, line=line, node=value)
             elif section not in FEATURE_SECTIONS or _may_be_switch(path, key, known):
@@ -169,26 +171,26 @@ class _Reader:
             else:
                 self._unknown(key, line, known, within=within)
 
-    def _read_servers(self, node: yaml.SequenceNode) -> None:
+    def _read_list(self, within: str, node: yaml.SequenceNode) -> None:
         if not self._may_take(len(node.value), node.start_mark.line + 1):
             return
         for number, item in enumerate(node.value, 1):
-            place, line = f"{_MCP_SERVERS}.{number}", item.start_mark.line + 1
-            entry = ServerEntry(place=place, where=self._where(line), values={}, maps={})
+            place, line = f"{within}.{number}", item.start_mark.line + 1
+            entry = Entry(place=place, where=self._where(line), values={}, maps={})
             if isinstance(item, yaml.ScalarNode):
                 self._keep(entry.values, "url", place, line=line, node=item)
             else:
-                self._read_server(entry, item)
-            self.mcp_servers.append(entry)
+                self._read_entry(entry, item, LISTED[within])
+            self.entries[within].append(entry)
 
-    def _read_server(self, entry: ServerEntry, node: yaml.Node) -> None:
+    def _read_entry(self, entry: Entry, node: yaml.Node, fields: Mapping[str, Field]) -> None:
         for key, line, value in self._entries(node, entry.place):
-            if key in _MAPS:
+            if key in _MAPS and key in fields:
                 self._read_map(entry.maps.setdefault(key, {}), value, f"{entry.place}.{key}")
-            elif key in MCP_SERVER_FIELDS:
+            elif key in fields:
                 self._keep(entry.values, key, f"{entry.place}.{key}", line=line, node=value)
             else:
-                self._unknown(key, line, MCP_SERVER_FIELDS.keys(), within=entry.place)
+                self._unknown(key, line, fields.keys(), within=entry.place)
 
     def _read_map(self, kept: dict[str, Given], node: yaml.Node, within: str) -> None:
         for name, line, value in self._entries(node, within):

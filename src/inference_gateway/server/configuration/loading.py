@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from inference_gateway.server.configuration.addresses import Refused
+from inference_gateway.server.configuration.agents import AgentReader
 from inference_gateway.server.configuration.catalogue import (
-    MCP_SERVER_FIELDS,
+    LISTED,
     PROVIDER_FIELDS,
     SETTINGS,
     Setting,
@@ -30,6 +31,7 @@ from inference_gateway.server.settings import (
     CONFIG_PATH_VARIABLE,
     MASK,
     MISSING_FEATURES,
+    A2AAgentSettings,
     AuthSettings,
     MCPServerSettings,
     MissingFeature,
@@ -135,19 +137,25 @@ class _SettingsReader:
             general.setdefault("log_level", "debug")
             general.setdefault("log_format", "console")
         providers = ProviderReader(self._variables, self._document, self._report)
-        self._read_servers(values)
+        self._read_entries(values)
         tree = {**general, **values, "providers": providers.read()}
         self.sources.update(providers.sources)
         return msgspec.convert(tree, Settings)
 
-    def _read_servers(self, values: dict[str, dict[str, object]]) -> None:
-        """Take the entries of the file where no variable lists the servers."""
-        entries = ServerReader(self._variables, self._document, self._report)
-        servers = entries.read()
-        if servers and self.sources["MCP_SERVERS"] == DEFAULT:
-            values.setdefault("mcp", {})["servers"] = servers
-            self.sources["MCP_SERVERS"] = self._document.mcp_servers[0].where
-            self.sources.update(entries.sources)
+    def _read_entries(self, values: dict[str, dict[str, object]]) -> None:
+        """Take the entries of the file's lists where no variable says what is in the list."""
+        readers: dict[str, ServerReader | AgentReader] = {
+            "mcp.servers": ServerReader(self._variables, self._document, self._report),
+            "a2a.agents": AgentReader(self._variables, self._document, self._report),
+        }
+        for place, reader in readers.items():
+            group, _, field = place.partition(".")
+            variable = place.replace(".", "_").upper()
+            given = reader.read()
+            if given and self.sources[variable] == DEFAULT:
+                values.setdefault(group, {})[field] = given
+                self.sources[variable] = self._document.entries[place][0].where
+                self.sources.update(reader.sources)
 
     def _value(self, setting: Setting) -> object:
         given = _given(setting.variable, setting.path, self._variables, self._document)
@@ -266,7 +274,9 @@ def effective(loaded: Loaded) -> list[Row]:
     for provider in loaded.settings.providers.values():
         rows += _provider_rows(provider, loaded.sources)
     for number, server in enumerate(loaded.settings.mcp.servers, 1):
-        rows += _server_rows(f"mcp.servers.{number}", server, loaded.sources)
+        rows += _entry_rows("mcp.servers", number, server, loaded.sources)
+    for number, agent in enumerate(loaded.settings.a2a.agents, 1):
+        rows += _entry_rows("a2a.agents", number, agent, loaded.sources)
     return rows
 
 
@@ -287,12 +297,14 @@ def _provider_rows(provider: ProviderSettings, sources: Mapping[str, str]) -> li
     return rows
 
 
-def _server_rows(place: str, server: MCPServerSettings, sources: Mapping[str, str]) -> list[Row]:
-    rows = []
-    for field in MCP_SERVER_FIELDS.values():
-        name = f"{place}.{field.name}"
-        if name in sources:
-            rows.append(Row(name, write(field, getattr(server, field.name)), sources[name]))
-    for kind, pairs in (("headers", server.headers), ("query", server.query), ("env", server.env)):
-        rows += [Row(f"{place}.{kind}.{key}", MASK, sources[f"{place}.{kind}.{key}"]) for key in pairs]
+def _entry_rows(
+    list_place: str, number: int, one: MCPServerSettings | A2AAgentSettings, sources: Mapping[str, str]
+) -> list[Row]:
+    rows, place = [], f"{list_place}.{number}"
+    for field in LISTED[list_place].values():
+        name, value = f"{place}.{field.name}", getattr(one, field.name)
+        if field.kind == "map":
+            rows += [Row(f"{name}.{key}", MASK, sources[f"{name}.{key}"]) for key in value]
+        elif name in sources:
+            rows.append(Row(name, write(field, value), sources[name]))
     return rows

@@ -27,6 +27,7 @@ from inference_gateway.server.configuration.otel import milliseconds, pairs, pro
 from inference_gateway.server.settings import (
     MOST_WORKERS,
     SHORTEST_KEY,
+    A2AAgentSettings,
     MCPServerSettings,
     Secret,
 )
@@ -61,6 +62,7 @@ _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 # https://www.rfc-editor.org/rfc/rfc6749#section-3.3
 _SCOPE: Final = re.compile(r"[!#-\[\]-~]+")
 _SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
+_LETTER: Final = re.compile(r"[a-zA-Z0-9]")
 _ACCOUNT: Final = re.compile(r"[0-9A-Za-z_-]+")
 
 
@@ -180,6 +182,14 @@ def _slug(text: str) -> str:
     return text
 
 
+def _agent_name(text: str) -> str:
+    if not text.isprintable() or not _LETTER.search(text):
+        raise Refused(f"{_shown(text)} is not a name with a letter of a-z or a digit, such as weather")
+    if text.lower() == "agents":
+        raise Refused("'agents' is the path of the list of agents; give another name")
+    return text
+
+
 def program_variable(name: str, value: Raw) -> Secret:
     """Check a variable of a program that is started.
 
@@ -259,6 +269,10 @@ def _arguments(raw: Raw) -> tuple[str, ...]:
 
 def _servers(raw: Raw) -> tuple[MCPServerSettings, ...]:
     return tuple(MCPServerSettings(url=url) for url in dict.fromkeys(endpoint(item) for item in _items(raw)))
+
+
+def _agents(raw: Raw) -> tuple[A2AAgentSettings, ...]:
+    return tuple(A2AAgentSettings(url=url) for url in dict.fromkeys(base_url(item) for item in _items(raw)))
 
 
 def _origins(raw: Raw) -> tuple[str, ...]:
@@ -351,6 +365,7 @@ _TEXTS: Final[Mapping[str, Callable[[str], object]]] = {
     "ratio": ratio,
     "attribute_pairs": _attribute_pairs,
     "header_pairs": _header_pairs,
+    "agent_name": _agent_name,
 }
 _LISTS: Final[Mapping[str, Callable[[Raw], object]]] = {
     "names": _names,
@@ -365,6 +380,7 @@ _LISTS: Final[Mapping[str, Callable[[Raw], object]]] = {
     "arguments": _arguments,
     "servers": _servers,
     "propagators": _propagators,
+    "agents": _agents,
 }
 
 
@@ -405,6 +421,8 @@ def read(field: Field, raw: Raw) -> object:
 def _item(value: object) -> str:
     if isinstance(value, MCPServerSettings):
         return value.url or value.command or ""
+    if isinstance(value, A2AAgentSettings):
+        return value.url
     return str(value)
 
 
