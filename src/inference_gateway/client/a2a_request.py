@@ -7,7 +7,7 @@ another origin than its own is refused, unless the caller allows it.
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, TypeVar, cast, get_args
 from urllib.parse import quote, urljoin, urlsplit
@@ -39,7 +39,6 @@ from inference_gateway.types.a2a import (
     A2AMessage,
     A2AModel,
     AgentCard,
-    AgentInterface,
     Part,
     PushNotificationConfig,
     SendMessageConfiguration,
@@ -48,6 +47,7 @@ from inference_gateway.types.a2a import (
     TaskState,
     TaskStatusUpdateEvent,
 )
+from inference_gateway.types.a2a_interfaces import CARD_PATHS, PORTS, card_urls, offers, origin
 
 M = TypeVar("M", bound=A2AModel)
 Protocol = Literal["auto", "0.3", "1.0"]
@@ -56,13 +56,10 @@ Configuration = SendMessageConfiguration | Mapping[str, object] | None
 Metadata = Mapping[str, JsonValue] | None
 Write = Callable[[Dialect], Request]
 
-CARD_PATHS = ("/.well-known/agent-card.json", "/.well-known/agent.json")
-
 _JSON = "application/json"
 _EVENTS = "text/event-stream, application/json"
 _ONCE = RetryConfig(enabled=False)
 _RESERVED = "agents"
-_PORTS = {"http": 80, "https": 443}
 
 
 class Endpoint(NamedTuple):
@@ -106,7 +103,7 @@ class Address:
 
         :raises ResponseValidationError: none is, or it is on an origin that the caller did not allow.
         """
-        offered = sorted(_offers(card), key=lambda each: each.dialect.version, reverse=True)
+        offered = [Endpoint(each.url, DIALECTS[each.version], each.tenant) for each in offers(card)]
         wanted = [each for each in offered if self.protocol in {"auto", each.dialect.version}]
         if not wanted:
             raise ResponseValidationError(f"the card of {card.name!r} offers no JSON-RPC that is spoken here")
@@ -123,30 +120,6 @@ class Address:
         return chosen._replace(url=url)
 
 
-def _offers(card: AgentCard) -> Iterator[Endpoint]:
-    main = AgentInterface(
-        url=card.url,
-        protocol_binding=card.preferred_transport or "JSONRPC",
-        protocol_version=card.protocol_version or "0.3",
-    )
-    others = [
-        each.model_copy(update={"protocol_version": each.protocol_version or main.protocol_version})
-        for each in card.additional_interfaces
-    ]
-    for each in [*card.supported_interfaces, main, *others]:
-        # A version's third number is a correction of its text, and no other dialect.
-        dialect = DIALECTS.get(".".join((each.protocol_version or "1.0").split(".")[:2]))
-        binding = (each.protocol_binding or each.transport).upper()
-        if each.url and dialect is not None and binding == "JSONRPC":
-            yield Endpoint(each.url, dialect, each.tenant)
-
-
-def origin(url: str) -> tuple[str, str | None, int | None]:
-    """Return what has to be the same for two URLs to be one server's."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
-
-
 def check_agent_url(
     name: str, url: str, error: type[InferenceGatewayValidationError] = InferenceGatewayValidationError
 ) -> str:
@@ -156,7 +129,7 @@ def check_agent_url(
     """
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
+        usable = parts.scheme in PORTS and bool(parts.hostname) and parts.port != 0
         (parts.hostname or "").encode("idna")
     except ValueError:
         usable = False
@@ -211,7 +184,7 @@ class A2ARequests:
             )
         url = check_agent_url("id_or_url", id_or_url)
         return Address(
-            card_urls=_card_urls(url),
+            card_urls=card_urls(url),
             fixed_url=None if protocol == "auto" else url,
             protocol=protocol,
             headers=headers,
@@ -278,13 +251,6 @@ def _agent_id(agent_id: object) -> str:
 def _check_agent(id_or_url: object) -> None:
     if not isinstance(id_or_url, str) or not id_or_url:
         raise wrong("id_or_url", "must be the id of an agent, or its URL")
-
-
-def _card_urls(url: str) -> tuple[str, ...]:
-    place = url.partition("?")[0]
-    if place.endswith(".json"):
-        return (url,)
-    return tuple(place.rstrip("/") + path for path in CARD_PATHS)
 
 
 # ---- what is sent ----------------------------------------------------------------------------------------
