@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 
 from inference_gateway import sse
 from inference_gateway.server.errors import GatewayError
-from inference_gateway.server.pipeline.chat_relay import ToldInStream
 from inference_gateway.server.pipeline.tool_stream import ToolStream
 from inference_gateway.server.pipeline.tool_turn import Turn
 from inference_gateway.server.tasks import Background
 from inference_gateway.server.transport.messages import Response, Sink, Source
+from inference_gateway.server.transport.relay import ToldInStream
 
 Show = Callable[[bytes], None]
 GoOn = Callable[[Turn, Show], Awaitable["Ending | Response"]]
