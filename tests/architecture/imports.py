@@ -97,6 +97,7 @@ LATE_IMPORTS = {
     "client/transport.py": "imports the HTTP library that carries the calls, and not the other one",
     "server/oidc/__init__.py": "imports what checks signatures where there is an issuer to check for",
     "server/api/push_opening.py": "imports the types of OTLP only where metrics may be pushed",
+    "server/api/agents.py": "imports what speaks to agents only where the feature is on",
     "server/api/tool_servers.py": "imports the MCP package only where the feature is on",
     "server/api/tracing.py": "imports what writes spans only where requests are traced",
     "server/__main__.py": "says in one line what to install where the server's extra is missing",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from inference_gateway.server.api.agents import open_a2a
 from inference_gateway.server.api.authentication import Guard, open_guard
 from inference_gateway.server.api.cross_site import SiteRule, site_rule
 from inference_gateway.server.api.push_opening import open_push
@@ -38,6 +39,7 @@ from inference_gateway.server.transport.headers import RequestHeaderRule
 from inference_gateway.server.transport.pool import Pool
 
 if TYPE_CHECKING:
+    from inference_gateway.server.a2a.registry import Agents
     from inference_gateway.server.mcp.service import MCP
     from inference_gateway.server.telemetry.push import Push
     from inference_gateway.server.tracing.tracer import Tracer
@@ -71,6 +73,10 @@ class Gateway(msgspec.Struct):
     """The tools of MCP servers, where that is on."""
     exposes_tools: bool
     """Whether clients may list tools, and use them without a model."""
+    a2a: "Agents | None"
+    """The agents, where that is on."""
+    exposes_agents: bool
+    """Whether clients may list agents, and speak to them."""
     known_origins: frozenset[str]
     """Origins of web pages that may call the gateway; `*` stands for all."""
     measuring: Measuring | None = None
@@ -94,6 +100,8 @@ class Gateway(msgspec.Struct):
             self.mcp.start()
         if self.tracer is not None:
             self.tracer.exporter.start(self.background)
+        if self.a2a is not None:
+            self.a2a.start()
 
     def lost_spans(self) -> int:
         """Tell how many spans never reached a collector."""
@@ -159,6 +167,8 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
         sites=None if settings.auth.active else site_rule(settings.server),
         mcp=mcp,
         exposes_tools=settings.mcp.expose,
+        a2a=open_a2a(settings, pool, background),
+        exposes_agents=settings.a2a.expose,
         known_origins=frozenset(settings.server.cors_origins),
         measuring=measuring,
         recorder=recorder,

@@ -2,11 +2,10 @@
 
 import asyncio
 from math import inf
-from urllib.parse import quote, urlsplit
 
 from inference_gateway._version import __version__
 from inference_gateway.server.errors import UpstreamError
-from inference_gateway.server.transport.origin import Origin
+from inference_gateway.server.transport.origin import Origin, target
 from inference_gateway.server.transport.pool import Pool
 from inference_gateway.server.transport.upstream import Call
 
@@ -16,8 +15,8 @@ LIMIT = 512 * 1024
 """Bytes of the largest document."""
 
 _FIELDS = (
-    "accept: application/json\r\naccept-encoding: identity\r\n"
-    f"user-agent: inference-gateway/{__version__}\r\n"
+    b"accept: application/json\r\naccept-encoding: identity\r\n"
+    b"user-agent: inference-gateway/%b\r\n" % __version__.encode("ascii")
 )
 
 
@@ -37,8 +36,5 @@ async def fetch(pool: Pool, url: str) -> bytes:
 
 
 def _head(url: str) -> bytes:
-    parts = urlsplit(url)
-    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
-    query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
-    target = f"{path}?{query}" if query else path
-    return f"GET {target} HTTP/1.1\r\nhost: {Origin.of(url).authority}\r\n{_FIELDS}".encode("ascii")
+    authority = Origin.of(url).authority.encode("ascii")
+    return b"GET %b HTTP/1.1\r\nhost: %b\r\n%b" % (target(url), authority, _FIELDS)

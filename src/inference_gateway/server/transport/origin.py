@@ -1,6 +1,6 @@
 """Where a provider is: scheme, host, port, and what connections to it are pooled by."""
 
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -36,3 +36,11 @@ class Origin(msgspec.Struct, frozen=True):
     @property
     def _bracketed(self) -> str:
         return f"[{self.host}]" if ":" in self.host else self.host
+
+
+def target(url: str) -> bytes:
+    """What of an absolute URL goes into a request's first line: path and query."""
+    parts = urlsplit(url)
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+    query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
+    return (f"{path}?{query}" if query else path).encode("ascii")

@@ -1,0 +1,1 @@
+"""Agents, by the Agent2Agent protocol."""
