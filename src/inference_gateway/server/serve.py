@@ -17,6 +17,7 @@ import uvloop
 
 from inference_gateway.server import logs
 from inference_gateway.server.access_log import access_log
+from inference_gateway.server.api.agents import public_url
 from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.api.gateway import Gateway, build
 from inference_gateway.server.api.routes import ALWAYS_ANSWERED
@@ -113,6 +114,9 @@ class Server:
             [self._listeners] = open_listeners(server.host, server.port)
         for listener in self._listeners:
             self._accepting.append(await self._accept(listener))
+        host = self._gateway.agent_host
+        if host is not None and self._listeners[0].family != socket.AF_UNIX:
+            host.public_url = public_url(server, self.port)
         self._gateway.start()
         if self._metrics is not None:
             await self._metrics.start()

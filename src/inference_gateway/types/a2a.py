@@ -8,7 +8,7 @@ https://a2a-protocol.org/latest/specification/
 from collections.abc import Iterable
 from typing import Annotated, ClassVar, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 from pydantic.alias_generators import to_camel
 
 from inference_gateway.types.base import WireModel
@@ -318,11 +318,13 @@ class Agent(AgentCard):
 
     :ivar id: what the gateway calls it.
     :ivar state: whether it can be reached, in the gateway's words.
+    :ivar dialects: of the protocol, that the agent speaks itself.
     """
 
     id: str
     state: str | None = None
-    last_error: str | None = None
+    last_error: Annotated[str | None, Field(validation_alias=AliasChoices("last_error", "lastError"))] = None
+    dialects: Listed[str] = Field(default_factory=list)
 
     @model_validator(mode="before")
     @classmethod
@@ -332,8 +334,6 @@ class Agent(AgentCard):
         if not isinstance(given, dict) or not isinstance(card, dict):
             return given
         around = {name: value for name, value in given.items() if name != "card" and value is not None}
-        if "last_error" in around:
-            around["lastError"] = around.pop("last_error")
         return {**card, **around}
 
 

@@ -71,6 +71,11 @@ class Agent:
         return next(iter(self._card.endpoints), None)
 
     @property
+    def dialects(self) -> tuple[Version, ...]:
+        """The dialects that it speaks, the newest first."""
+        return tuple(self._card.endpoints)
+
+    @property
     def streams(self) -> bool:
         """Whether it says that it answers with streams."""
         return self._card.model.capabilities.streaming

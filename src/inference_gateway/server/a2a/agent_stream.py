@@ -13,7 +13,7 @@ import msgspec
 
 from inference_gateway import sse
 from inference_gateway.server import codec
-from inference_gateway.server.a2a.jsonrpc import AgentRefused, Unreadable
+from inference_gateway.server.a2a.jsonrpc import AgentRefused, Reply, Unreadable
 from inference_gateway.server.errors import GatewayError
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.types.a2a import TaskState
@@ -55,12 +55,7 @@ class _News(msgspec.Struct, rename="camel"):
     message: msgspec.Raw = msgspec.Raw()
 
 
-class _Reply(msgspec.Struct):
-    result: msgspec.Raw = msgspec.Raw()
-    error: msgspec.Raw = msgspec.Raw()
-
-
-_decode_reply = msgspec.json.Decoder(_Reply).decode
+_decode_reply = msgspec.json.Decoder(Reply).decode
 _decode_news = msgspec.json.Decoder(_News).decode
 
 Rewrite = Callable[[bytes], bytes]

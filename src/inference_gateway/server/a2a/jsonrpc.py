@@ -142,8 +142,34 @@ def failure(id: bytes, error: AgentRefused) -> bytes:
     return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (id, _encoded(told))
 
 
+class Reply(msgspec.Struct):
+    """A reply as it came, its parts undecoded; empty is what is not there."""
+
+    jsonrpc: str = ""
+    result: msgspec.Raw = msgspec.Raw()
+    error: msgspec.Raw = msgspec.Raw()
+
+
+_decode_reply = msgspec.json.Decoder(Reply).decode
+
+
 class Unreadable(ValueError):
     """An agent's reply is none; the message says why, without a word of it."""
+
+
+def is_error(body: bytes) -> bool:
+    """Tell whether an agent's reply is an error, without decoding more than that.
+
+    :raises Unreadable: it is no reply.
+    """
+    try:
+        codec.check_text(body)
+        reply = _decode_reply(body)
+    except codec.UNREADABLE:
+        raise Unreadable("the agent's answer is no JSON-RPC 2.0 reply") from None
+    if reply.jsonrpc != "2.0" or not (reply.result or reply.error):
+        raise Unreadable("the agent's answer is no JSON-RPC 2.0 reply")
+    return bool(reply.error) and bytes(reply.error) != b"null"
 
 
 def result_of(body: bytes) -> JsonValue:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference_gateway.server.api.agents import open_a2a
+from inference_gateway.server.api.agents import open_a2a, open_host
 from inference_gateway.server.api.authentication import Guard, open_guard
 from inference_gateway.server.api.cross_site import SiteRule, site_rule
 from inference_gateway.server.api.push_opening import open_push
@@ -39,6 +39,7 @@ from inference_gateway.server.transport.headers import RequestHeaderRule
 from inference_gateway.server.transport.pool import Pool
 
 if TYPE_CHECKING:
+    from inference_gateway.server.a2a.hosting import Hosting
     from inference_gateway.server.a2a.registry import Agents
     from inference_gateway.server.mcp.service import MCP
     from inference_gateway.server.telemetry.push import Push
@@ -75,6 +76,8 @@ class Gateway(msgspec.Struct):
     """Whether clients may list tools, and use them without a model."""
     a2a: "Agents | None"
     """The agents, where that is on."""
+    agent_host: "Hosting | None"
+    """Shows agents to clients, where that is on as well."""
     exposes_agents: bool
     """Whether clients may list agents, and speak to them."""
     known_origins: frozenset[str]
@@ -137,6 +140,7 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
     rules = ModelRules(settings.allowed_models, settings.disallowed_models, providers.configured)
     ran = recorder.tool_ran if recorder is not None else None
     mcp = open_mcp(settings, background, ran=ran)
+    agents = open_a2a(settings, pool, background)
     tools = _tool_loop(settings, toolboxes(mcp), background, ran)
     tracer = open_tracing(settings)
     calls = CallSpans(providers.configured, propagates=tracer.propagates) if tracer is not None else None
@@ -167,7 +171,8 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
         sites=None if settings.auth.active else site_rule(settings.server),
         mcp=mcp,
         exposes_tools=settings.mcp.expose,
-        a2a=open_a2a(settings, pool, background),
+        a2a=agents,
+        agent_host=open_host(settings, agents),
         exposes_agents=settings.a2a.expose,
         known_origins=frozenset(settings.server.cors_origins),
         measuring=measuring,

@@ -11,17 +11,16 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 import yaml
-from pydantic import JsonValue, TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic import JsonValue
 
-from inference_gateway import types
 from inference_gateway._version import __version__
 from inference_gateway.server import errors
+from inference_gateway.server.api.openapi_schemas import schemas
+from inference_gateway.server.api.openapi_texts import DESCRIPTION, STREAM_EXAMPLE
 from inference_gateway.server.api.routes import ROUTES
 
 Json = dict[str, JsonValue]
@@ -160,6 +159,43 @@ OPERATIONS: Mapping[str, Operation] = {
         (*ANY, *BODY, errors.Forbidden, errors.NotFound, errors.UnsupportedMediaType),
         body="MCPMessage",
     ),
+    "listAgents": Operation(
+        "A2A",
+        "Lists the agents that the gateway speaks to. 403 unless the operator exposes them.",
+        "Agents",
+        (*ANY, errors.Forbidden),
+    ),
+    "getAgent": Operation(
+        "A2A",
+        "Describes an agent: how it is, and its card. 403 unless the operator exposes agents.",
+        "Agent",
+        (*ANY, errors.Forbidden, errors.NotFound),
+    ),
+    "getAgentCard": Operation(
+        "A2A",
+        "The card of an agent, which leads to the gateway, in the writing of the dialect that `A2A-Version` "
+        "names; in both where it names none.",
+        "AgentCard",
+        (*ANY, errors.Forbidden, errors.NotFound, errors.UpstreamError),
+        parameters=("A2AVersion",),
+    ),
+    "getEarlyAgentCard": Operation(
+        "A2A",
+        "The same, at the path of A2A before 0.3.",
+        "AgentCard",
+        (*ANY, errors.Forbidden, errors.NotFound, errors.UpstreamError),
+        parameters=("A2AVersion",),
+    ),
+    "speakToAgent": Operation(
+        "A2A",
+        "JSON-RPC of the Agent2Agent protocol, in the dialect 1.0 or 0.3, whichever the agent speaks. What "
+        "the agent refuses, or cannot be asked, is a JSON-RPC error.",
+        "AgentReply",
+        (*ANY, *BODY, errors.Forbidden, errors.NotFound, *UPSTREAM),
+        parameters=("A2AVersion", "GatewayTimeout"),
+        body="AgentRequest",
+        relays=True,
+    ),
     "proxy": Operation(
         "Proxy",
         "Passes a request to the provider's own API, with the provider's credentials. Status, headers and "
@@ -178,6 +214,7 @@ TAGS = {
     "Models": "What can be asked, and by which name.",
     "Telemetry": "What clients measure themselves.",
     "MCP": "Tools of Model Context Protocol servers.",
+    "A2A": "Agents, by the Agent2Agent protocol.",
     "Proxy": "A provider's own API.",
     "Health": "Probes.",
     "Meta": "About this API.",
@@ -201,31 +238,6 @@ ERRORS: Mapping[type[errors.GatewayError], str] = {
     errors.UpstreamTimeout: "The provider did not answer in time.",
 }
 
-DESCRIPTION = """\
-One OpenAI-compatible API in front of every LLM provider.
-
-**Errors** of the gateway are `{"error": "<sentence>"}`. A provider's error keeps its status, and its
-body where that is JSON; anything else is wrapped in the same shape. A path that does not exist is a
-404, a method that does not exist a 405 with `Allow`.
-
-**Streams** carry `data: <JSON>` and an empty line per event, and `data: [DONE]` after a complete answer
-only. A stream that fails midway ends with `data: {"error": "<sentence>"}` and without `[DONE]`.
-
-**Every answer** has an `X-Request-Id`, which is the request's own if it sent one.
-"""
-
-STREAM_EXAMPLE = """\
-data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1742481679,\
-"model":"gpt-4o","choices":[{"index":0,"delta":{"role":"assistant","content":"Hello"},\
-"finish_reason":null}]}
-
-data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1742481679,\
-"model":"gpt-4o","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
-
-data: [DONE]
-
-"""
-
 # ---- components --------------------------------------------------------------------------------------
 
 HEADERS: Mapping[str, tuple[str, str]] = {
@@ -242,53 +254,6 @@ HEADERS: Mapping[str, tuple[str, str]] = {
     "X-RateLimit-Reset-Tokens": ("string", "When the provider's limit of tokens is reset."),
 }
 RELAYED = tuple(name for name in HEADERS if name not in ("Allow", "WWW-Authenticate"))
-
-SCHEMAS: Mapping[str, TypeAdapter[object]] = {
-    name: TypeAdapter(getattr(types, name))
-    for name in (
-        "CreateChatCompletionRequest",
-        "CreateChatCompletionResponse",
-        "CreateChatCompletionStreamResponse",
-        "Error",
-        "HealthStatus",
-        "ListModelsResponse",
-        "ListToolsResponse",
-        "MCPHealth",
-        "Model",
-        "ModelsInclude",
-        "Provider",
-        "ProviderAuthType",
-        "ProviderSpecificResponse",
-        "SSEvent",
-    )
-}
-
-
-class _Schemas(GenerateJsonSchema):
-    """Leave out what repeats a name, and defaults: they are for reading, no server fills them in."""
-
-    def field_title_should_be_set(self, schema: object) -> bool:
-        return False
-
-    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        made = super().model_schema(schema)
-        made.pop("title", None)
-        return made
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        made = super().default_schema(schema)
-        made.pop("default", None)
-        return made
-
-
-def _schemas() -> Json:
-    adapters: list[tuple[str, Literal["validation"], TypeAdapter[object]]] = [
-        (name, "validation", adapter) for name, adapter in SCHEMAS.items()
-    ]
-    _, whole = TypeAdapter.json_schemas(
-        adapters, ref_template="#/components/schemas/{model}", schema_generator=_Schemas
-    )
-    return dict(sorted(whole["$defs"].items()))
 
 
 def _ref(kind: str, name: str) -> Json:
@@ -353,6 +318,14 @@ def _answers() -> Json:
             {"application/json": {"schema": {}}, "text/event-stream": {"schema": {"type": "string"}}},
         ),
         "MetricsTaken": _answer("What was taken is counted.", _otlp("ExportMetricsServiceResponse")),
+        "Agents": _answer("The agents.", _json_of("ListAgentsResponse")),
+        "Agent": _answer("The agent.", _json_of("Agent")),
+        "AgentCard": _answer("The card.", _json_of("AgentCard")),
+        "AgentReply": _answer(
+            "The reply, or the events of one.",
+            {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {"schema": {}}},
+            *relayed,
+        ),
         "Document": _answer("The document.", {"application/json": {"schema": {"type": "object"}}}),
         "ChatCompletion": _answer(
             "The completion; events if the request says `stream: true`.",
@@ -402,6 +375,19 @@ def _parameters() -> Json:
             "description": "Bound on the whole call, in seconds or with a unit; never beyond the operator's.",
             "schema": {"type": "string", "examples": ["3s", "1.5"]},
         },
+        "A2AVersion": {
+            "name": "A2A-Version",
+            "in": "header",
+            "description": "Version of the protocol that the request is in.",
+            "schema": {"type": "string", "examples": ["1.0", "0.3"]},
+        },
+        "AgentPath": {
+            "name": "agent",
+            "in": "path",
+            "required": True,
+            "description": "Id from the list of agents.",
+            "schema": {"type": "string"},
+        },
         "ProviderPath": {
             "name": "provider",
             "in": "path",
@@ -449,13 +435,18 @@ def _components() -> Json:
                 "content": {"application/json": {"schema": {"type": "object"}}},
             },
             "Metrics": {"required": True, "content": _otlp("ExportMetricsServiceRequest")},
+            "AgentRequest": {
+                "required": True,
+                "description": "A JSON-RPC request, as the Agent2Agent protocol has it.",
+                "content": {"application/json": {"schema": {"type": "object"}}},
+            },
             "ProviderRequest": {
                 "description": "Whatever the provider expects.",
                 "content": {"application/json": {"schema": {}}, "*/*": {"schema": {}}},
             },
         },
         "responses": _answers(),
-        "schemas": _schemas(),
+        "schemas": schemas(),
     }
 
 

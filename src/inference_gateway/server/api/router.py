@@ -8,7 +8,7 @@ from inference_gateway.server.errors import MethodNotAllowed, NotFound
 from inference_gateway.server.transport.messages import Request
 
 # What a parameter matches: model ids have slashes, and so has the rest of a raw path.
-_PARAMETERS = {"id": rb".+", "provider": rb"[^/]+", "path": rb".*"}
+_PARAMETERS = {"id": rb".+", "provider": rb"[^/]+", "agent": rb"[^/]+", "path": rb".*"}
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 Methods = dict[str, Endpoint]

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from inference_gateway.server.api import documents, health, inference, mcp, metrics_push, models, raw
+from inference_gateway.server.api import a2a, documents, health, inference, mcp, metrics_push, models, raw
 from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.api.operations import CHAT
 from inference_gateway.server.inference import Operation
@@ -75,6 +75,29 @@ ROUTES = (
     Route(_GET, ("/v1/mcp/tools",), "listTools", "List MCP tools", mcp.list_tools),
     Route(_GET, ("/v1/mcp/health",), "mcpHealth", "How the MCP servers are", mcp.health),
     Route(("POST",), ("/mcp",), "mcpServer", "The tools, for MCP clients", mcp.serve),
+    Route(_GET, ("/a2a/agents", "/v1/a2a/agents"), "listAgents", "List agents", a2a.list_agents),
+    Route(
+        _GET,
+        ("/a2a/agents/{agent}", "/v1/a2a/agents/{agent}"),
+        "getAgent",
+        "Describe an agent",
+        a2a.get_agent,
+    ),
+    Route(
+        _GET,
+        ("/a2a/{agent}/.well-known/agent-card.json", "/v1/a2a/{agent}/.well-known/agent-card.json"),
+        "getAgentCard",
+        "An agent's card",
+        a2a.get_card,
+    ),
+    Route(
+        _GET,
+        ("/a2a/{agent}/.well-known/agent.json", "/v1/a2a/{agent}/.well-known/agent.json"),
+        "getEarlyAgentCard",
+        "An agent's card, where cards were before",
+        a2a.get_card,
+    ),
+    Route(("POST",), ("/a2a/{agent}", "/v1/a2a/{agent}"), "speakToAgent", "Speak to an agent", a2a.speak),
     Route(
         _ANY,
         ("/proxy/{provider}/{path}", "/v1/proxy/{provider}/{path}"),

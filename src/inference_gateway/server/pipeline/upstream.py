@@ -16,12 +16,6 @@ from inference_gateway.server.transport import headers
 from inference_gateway.server.transport.messages import Header, Response
 
 JSON: Header = (b"content-type", b"application/json")
-_EVENT_STREAM: list[Header] = [
-    (b"content-type", b"text/event-stream"),
-    (b"cache-control", b"no-cache"),
-    # Tells nginx and its like not to collect events before passing them on.
-    (b"x-accel-buffering", b"no"),
-]
 _LONGEST_WRAPPED = 4096
 """Bytes of a provider's error that are passed on where it is not JSON."""
 
@@ -73,7 +67,8 @@ class Upstream:
             omits_finish_reason=request.provider_id in self._omit_finish_reason,
             measurement=request.measurement,
         )
-        return Response(200, _EVENT_STREAM + headers.limits_and_ids(answer.headers), relay, ending=ending)
+        fields = headers.EVENT_STREAM + headers.limits_and_ids(answer.headers)
+        return Response(200, fields, relay, ending=ending)
 
     async def _whole(self, request: InferenceRequest, answer: ProviderAnswer) -> Response:
         try:

@@ -21,6 +21,14 @@ HOP_BY_HOP = frozenset(
     }
 )
 
+EVENT_STREAM: list[Header] = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache"),
+    # Tells nginx and its like not to collect events before passing them on.
+    (b"x-accel-buffering", b"no"),
+]
+"""Fields of an answer that is a stream of events."""
+
 _FORWARDED = frozenset({b"traceparent", b"tracestate"})
 _FORWARDED_PREFIXES = (b"anthropic-", b"openai-")
 _KEY = b"-api-key"
