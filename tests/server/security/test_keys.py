@@ -120,7 +120,7 @@ def test_everything_but_health_wants_to_know_who_asks(start: Start, provider: Fa
         "//health",
         *paths,
     }:
-        path = template.format(id="openai/m", provider="openai", path="models")
+        path = template.format(id="openai/m", provider="openai", path="models", agent="a")
         for method in ("GET", "POST", "DELETE", "OPTIONS"):
             status = gateway.request(method, path).status
             if path.encode() in PUBLIC_PATHS:
