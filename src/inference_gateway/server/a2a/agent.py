@@ -124,7 +124,7 @@ class Agent:
         answer = await self.line.post(
             endpoint, body, accept=ONE_REPLY, headers=headers or [], expires_at=expires_at
         )
-        return self._result(asked, endpoint, await self._reply(answer))
+        return self._result(asked, endpoint, await self._reply(asked, answer))
 
     async def stream(
         self, method: str, params: Json, *, headers: list[Header] | None = None, expires_at: float = inf
@@ -143,7 +143,7 @@ class Agent:
         )
         if not is_stream(answer):
             # One event is a stream as well; most often it is an error.
-            yield _event(self._result(asked, endpoint, await self._reply(answer)))
+            yield _event(self._result(asked, endpoint, await self._reply(asked, answer)))
             return
 
         def read(data: bytes) -> JsonValue:
@@ -164,7 +164,7 @@ class Agent:
         id = b"%d" % next(self._ids)
         return method, endpoint, jsonrpc.request(id, method.name(endpoint.version), said)
 
-    async def _reply(self, answer: Answer) -> JsonValue:
+    async def _reply(self, method: Method, answer: Answer) -> JsonValue:
         """Read one reply, whatever status it came with.
 
         :raises AgentRefused: it is an error.
@@ -172,7 +172,7 @@ class Agent:
         """
         body = await self.line.whole(answer)
         try:
-            return jsonrpc.result_of(body)
+            return jsonrpc.result_of(body, may_be_void=method.gives_nothing)
         except Unreadable as error:
             if answer.status != 200:
                 raise UpstreamError(f"the agent {self.id!r} answered with status {answer.status}") from None

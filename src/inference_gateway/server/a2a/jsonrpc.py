@@ -157,9 +157,10 @@ class Unreadable(ValueError):
     """An agent's reply is none; the message says why, without a word of it."""
 
 
-def is_error(body: bytes) -> bool:
+def is_error(body: bytes, *, may_be_void: bool = False) -> bool:
     """Tell whether an agent's reply is an error, without decoding more than that.
 
+    :param may_be_void: whether a reply may lack its result, as some agents write one that is null.
     :raises Unreadable: it is no reply.
     """
     try:
@@ -167,14 +168,17 @@ def is_error(body: bytes) -> bool:
         reply = _decode_reply(body)
     except codec.UNREADABLE:
         raise Unreadable("the agent's answer is no JSON-RPC 2.0 reply") from None
-    if reply.jsonrpc != "2.0" or not (reply.result or reply.error):
+    if reply.jsonrpc != "2.0":
         raise Unreadable("the agent's answer is no JSON-RPC 2.0 reply")
+    if not (reply.result or reply.error or may_be_void):
+        raise Unreadable("the agent's answer has neither a result nor an error")
     return bool(reply.error) and bytes(reply.error) != b"null"
 
 
-def result_of(body: bytes) -> JsonValue:
+def result_of(body: bytes, *, may_be_void: bool = False) -> JsonValue:
     """Read an agent's reply.
 
+    :param may_be_void: see `is_error`.
     :raises AgentRefused: it is an error.
     :raises Unreadable: it is no reply.
     """
@@ -188,9 +192,9 @@ def result_of(body: bytes) -> JsonValue:
     error = reply.get("error")
     if error is not None:
         raise _refusal(error)
-    if "result" not in reply:
+    if "result" not in reply and not may_be_void:
         raise Unreadable("the agent's answer has neither a result nor an error")
-    return reply["result"]
+    return reply.get("result")
 
 
 def _refusal(error: JsonValue) -> Exception:

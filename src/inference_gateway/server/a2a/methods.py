@@ -56,6 +56,8 @@ class Method(msgspec.Struct, frozen=True, kw_only=True):
     old: str
     """Its name in A2A 0.3; empty where that has none."""
     kind: Kind = "answer"
+    gives_nothing: bool = False
+    """Whether its result is null, which some agents leave out."""
     params_up: Write = _same
     params_down: Write = _same
     result_up: Write = _same
@@ -131,6 +133,7 @@ METHODS: Final = (
     Method(
         new="DeleteTaskPushNotificationConfig",
         old=f"{_PUSH_PREFIX}delete",
+        gives_nothing=True,
         params_up=_params({"id": "taskId", "pushNotificationConfigId": "id"}),
         params_down=_params({"taskId": "id", "id": "pushNotificationConfigId"}),
     ),

@@ -148,12 +148,15 @@ class Proxy:
         id = errand.asked.id
         if 300 <= status < 400:
             raise UpstreamError(f"the agent answered with a redirect ({status}), which is not followed")
+        is_void = errand.method is None or errand.method.gives_nothing
         is_well = status < 400
         try:
             if errand.is_untouched:
-                is_well = not jsonrpc.is_error(body) and is_well
+                is_well = not jsonrpc.is_error(body, may_be_void=is_void) and is_well
             else:
-                body = jsonrpc.success(id, self._translated(errand, jsonrpc.result_of(body)))
+                body = jsonrpc.success(
+                    id, self._translated(errand, jsonrpc.result_of(body, may_be_void=is_void))
+                )
         except AgentRefused as error:
             body, is_well = jsonrpc.failure(id, error), False
         except Unreadable as error:
