@@ -13,7 +13,15 @@ from fakes.provider import FakeProvider, Script, well_behaved
 
 HERE = Path(__file__).parent
 APPLICATION_SUITE = [
-    HERE / part for part in ("e2e", "server/api", "server/pipeline", "server/test_app.py", "test_smoke.py")
+    HERE / part
+    for part in (
+        "e2e",
+        "server/a2a/test_hostile_agents.py",
+        "server/api",
+        "server/pipeline",
+        "server/test_app.py",
+        "test_smoke.py",
+    )
 ]
 """Tests that know nothing of the HTTP server below: they run on ours and through the ASGI adapter."""
 

@@ -75,6 +75,10 @@ def test_exposing_nothing_is_an_empty_list(start_gateway: Start) -> None:
     assert gateway.request("POST", "/a2a/x", {}).status == 404
 
 
+def test_no_agents_are_listed_at_once(start: Start) -> None:
+    assert start().request("GET", "/a2a/agents").json()["data"] == []
+
+
 def test_the_list_is_no_agent(gateway: FakeGateway) -> None:
     assert gateway.request("POST", "/a2a/agents", {}).status == 405
     assert gateway.request("GET", "/a2a/shouter").status == 405
@@ -381,6 +385,14 @@ def test_what_is_no_reply_is_told_as_one(
     assert answer.headers["content-type"] == "application/json"
     told = answer.json()
     assert (told["id"], told["error"]["code"], told["error"].get("data")) == (7, code, data)
+
+
+def test_an_extended_card_that_is_none_is_not_made_up(speak: Run) -> None:
+    async def script(call: Call) -> None:
+        await call.respond_json(reply(call, {"x": 1}))
+
+    answer = ask(speak(script), "GetExtendedAgentCard", {})
+    assert (answer.status, answer.json()["error"]["code"]) == (502, -32006)
 
 
 def test_what_cannot_be_said_in_a_dialect_is_refused_and_not_dropped(speak: Run) -> None:

@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 
 from inference_gateway.server.a2a.agent import Agent
-from inference_gateway.server.a2a.jsonrpc import Json
+from inference_gateway.server.a2a.jsonrpc import Json, Unreadable
 from inference_gateway.server.a2a.proxy import Proxy
 from inference_gateway.server.a2a.registry import Agents
 from inference_gateway.server.a2a.served_card import shown
@@ -99,5 +99,10 @@ class Hosting:
         return shown(agent.document, url, own=agent.dialect, wanted=wanted, asks_who=self._asks_who)
 
     def _extended_card(self, agent: Agent, card: JsonValue, wanted: Version) -> Json:
-        document = card if isinstance(card, dict) else {}
-        return shown(document, self._url(agent), own=agent.dialect, wanted=wanted, asks_who=self._asks_who)
+        """Write a card that an agent answered with.
+
+        :raises Unreadable: it is none.
+        """
+        if not isinstance(card, dict) or not isinstance(card.get("name"), str):
+            raise Unreadable("the agent's extended card is not what a card should be")
+        return shown(card, self._url(agent), own=agent.dialect, wanted=wanted, asks_who=self._asks_who)

@@ -77,6 +77,7 @@ class Agents:
         for agent in self._agents:
             self._background.start(self._keep(agent), name=f"the card of agent {agent.url}")
         self._background.start(self._end_head_start(), name="the head start of agents")
+        self._settle()
 
     def listed(self) -> tuple[Agent, ...]:
         """Return all agents, whatever their state."""
