@@ -108,9 +108,19 @@ def test_a_stream_ends_as_its_last_word_says(events: list[bytes], outcome: Outco
 def test_what_is_no_reply_does_not_pass_and_nothing_after_it() -> None:
     stream = AgentStream()
     assert stream.feed(WORKING + b"data: nonsense\n\n" + COMPLETED) == WORKING
-    assert stream.problem == "the agent sent an event that is no JSON-RPC reply"
+    assert stream.problem == "the agent sent an event that is no reply of the protocol"
     assert stream.feed(COMPLETED) == b""
     assert stream.end() == b""
+
+
+def test_half_a_surrogate_pair_is_text_to_most_readers() -> None:
+    event = b'data: {"jsonrpc":"2.0","id":1,"result":{"message":{"parts":[{"text":"\\ud83d"}]}}}\n\n'
+    stream = AgentStream()
+    assert stream.feed(event) == event
+    stream.end()
+    assert stream.outcome is Outcome.COMPLETE
+    other = AgentStream(is_of_task=False)
+    assert other.feed(event) == event
 
 
 def test_a_last_event_may_lack_its_blank_line() -> None:

@@ -1,5 +1,7 @@
 """Agents asked by the gateway itself, in one dialect, whatever they speak."""
 
+import gzip
+import json
 import uuid
 from contextlib import aclosing
 from typing import Any
@@ -8,9 +10,11 @@ import pytest
 
 from fakes.agents import Agents
 from fakes.gateway import FakeGateway
+from fakes.http_server import eventually
+from fakes.provider import Call
 from inference_gateway.server.a2a.jsonrpc import AgentRefused
-from inference_gateway.server.errors import UpstreamError
-from server.a2a.conftest import Start
+from inference_gateway.server.errors import UpstreamCut, UpstreamError
+from server.a2a.conftest import DONE, WORKING, Start, StartAgent, event, reply
 
 
 def said(text: str) -> dict[str, Any]:
@@ -84,6 +88,65 @@ def test_what_a_dialect_cannot_say_is_refused(start: Start, agents: Agents) -> N
     with pytest.raises(AgentRefused) as caught:
         Agent(start(f"{agents.url}/new")).call("Sing", {})
     assert caught.value.code == -32601
+
+
+async def endless(call: Call) -> None:
+    """Stream news without end."""
+    await call.begin_stream()
+    while True:
+        await call.piece(event(reply(call, {**WORKING, "padding": "x" * 50_000})))
+
+
+def test_a_slow_reader_holds_the_agent_and_frees_it_when_done(start: Start, start_agent: StartAgent) -> None:
+    gateway = start(start_agent(endless).url)
+    agent = Agent(gateway)
+    pool = gateway.server._gateway.pool
+    events = agent.agent.stream("SendStreamingMessage", said("x"))
+
+    async def read(count: int) -> None:
+        for _ in range(count):
+            await anext(events)
+
+    gateway.thread.call(read(1))
+    [connection] = pool._connections
+    eventually(lambda: connection._read_paused)
+    gateway.thread.call(read(50))
+    eventually(lambda: connection._read_paused)
+    gateway.thread.call(events.aclose())
+    assert pool.open == 0
+
+
+def test_a_stream_that_breaks_off_raises(start: Start, start_agent: StartAgent) -> None:
+    async def script(call: Call) -> None:
+        await call.begin_stream()
+        await call.piece(event(reply(call, WORKING)))
+        call.reset()
+
+    agent = Agent(start(start_agent(script).url))
+    with pytest.raises(UpstreamCut):
+        agent.stream("SendStreamingMessage", said("x"))
+
+
+@pytest.mark.parametrize("method", ["SendMessage", "SendStreamingMessage"])
+def test_an_answer_that_was_compressed_unasked_is_read(
+    start: Start, start_agent: StartAgent, method: str
+) -> None:
+    async def script(call: Call) -> None:
+        answer = reply(call, DONE)
+        if method == "SendMessage":
+            await call.respond(
+                200, gzip.compress(json.dumps(answer).encode()), [("content-encoding", "gzip")]
+            )
+        else:
+            await call.begin_stream([("content-encoding", "gzip")])
+            await call.piece(gzip.compress(event(answer)))
+            await call.end_stream()
+
+    agent = Agent(start(start_agent(script).url))
+    if method == "SendMessage":
+        assert agent.call(method, said("x")) == DONE
+    else:
+        assert agent.stream(method, said("x")) == [DONE]
 
 
 def test_an_agent_that_is_not_there_is_not_waited_for(start: Start) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from inference_gateway import sse
 from inference_gateway.server import codec
-from inference_gateway.server.a2a.jsonrpc import AgentRefused, Reply, Unreadable
+from inference_gateway.server.a2a.jsonrpc import AgentRefused, Unreadable
 from inference_gateway.server.errors import GatewayError
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.types.a2a import TaskState
@@ -46,17 +46,35 @@ class _Task(msgspec.Struct):
     status: _Status | None = None
 
 
+class _Message(msgspec.Struct):
+    pass
+
+
 class _News(msgspec.Struct, rename="camel"):
     kind: str | None = None
     final: bool | None = None
     status: _Status | None = None
     task: _Task | None = None
     status_update: _Task | None = None
-    message: msgspec.Raw = msgspec.Raw()
+    message: _Message | None = None
 
 
-_decode_reply = msgspec.json.Decoder(Reply).decode
-_decode_news = msgspec.json.Decoder(_News).decode
+class _Event(msgspec.Struct):
+    """What an event of a task says, as far as it matters here."""
+
+    result: _News | msgspec.UnsetType = msgspec.UNSET
+    error: object = None
+
+
+class _AnyEvent(msgspec.Struct):
+    """What an event says that need not be of a task."""
+
+    result: object = msgspec.UNSET
+    error: object = None
+
+
+_decode_event = msgspec.json.Decoder(_Event).decode
+_decode_any_event = msgspec.json.Decoder(_AnyEvent).decode
 
 Rewrite = Callable[[bytes], bytes]
 
@@ -171,24 +189,31 @@ class AgentStream:
 
         :raises Unreadable: it is no reply.
         """
+        said = self._read(data)
+        if said.error is not None:
+            self._refused = True
+        elif said.result is msgspec.UNSET:
+            raise Unreadable("the agent sent an event that has neither a result nor an error")
+        elif isinstance(said.result, _News):
+            self._judge(said.result)
+
+    def _read(self, data: bytes) -> _Event | _AnyEvent:
         try:
             codec.check_text(data)
-            reply = _decode_reply(data)
+            return _decode_event(data) if self._is_of_task else _decode_any_event(data)
         except codec.UNREADABLE:
-            raise Unreadable("the agent sent an event that is no JSON-RPC reply") from None
-        if reply.error and bytes(reply.error) != b"null":
-            self._refused = True
-        elif not reply.result:
-            raise Unreadable("the agent sent an event that has neither a result nor an error")
-        elif self._is_of_task:
-            self._judge(bytes(reply.result))
+            return self._read_leniently(data)
 
-    def _judge(self, result: bytes) -> None:
+    def _read_leniently(self, data: bytes) -> _Event | _AnyEvent:
+        """Read what has half a surrogate pair in it: text that was cut into pieces often has."""
         try:
-            news = _decode_news(result)
-        except codec.UNREADABLE:
-            raise Unreadable("the agent sent an event that tells of no task") from None
-        if news.kind == "message" or (news.kind is None and news.message):
+            value = codec.decode_leniently(data)
+            return msgspec.convert(value, _Event) if self._is_of_task else msgspec.convert(value, _AnyEvent)
+        except (ValueError, RecursionError):
+            raise Unreadable("the agent sent an event that is no reply of the protocol") from None
+
+    def _judge(self, news: _News) -> None:
+        if news.kind == "message" or (news.kind is None and news.message is not None):
             self._ended = True
             return
         status = news.status

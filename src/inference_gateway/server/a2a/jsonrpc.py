@@ -142,15 +142,19 @@ def failure(id: bytes, error: AgentRefused) -> bytes:
     return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (id, _encoded(told))
 
 
-class Reply(msgspec.Struct):
-    """A reply as it came, its parts undecoded; empty is what is not there."""
+class _Whatever(msgspec.Struct):
+    """An object whose members do not matter."""
+
+
+class _Reply(msgspec.Struct):
+    """A reply, as far as it is looked at where it is passed on as it came."""
 
     jsonrpc: str = ""
-    result: msgspec.Raw = msgspec.Raw()
-    error: msgspec.Raw = msgspec.Raw()
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: _Whatever | None = None
 
 
-_decode_reply = msgspec.json.Decoder(Reply).decode
+_decode_reply = msgspec.json.Decoder(_Reply).decode
 
 
 class Unreadable(ValueError):
@@ -163,16 +167,29 @@ def is_error(body: bytes, *, may_be_void: bool = False) -> bool:
     :param may_be_void: whether a reply may lack its result, as some agents write one that is null.
     :raises Unreadable: it is no reply.
     """
-    try:
-        codec.check_text(body)
-        reply = _decode_reply(body)
-    except codec.UNREADABLE:
-        raise Unreadable("the agent's answer is no JSON-RPC 2.0 reply") from None
+    reply = _peeked(body)
     if reply.jsonrpc != "2.0":
         raise Unreadable("the agent's answer is no JSON-RPC 2.0 reply")
-    if not (reply.result or reply.error or may_be_void):
+    if reply.result is msgspec.UNSET and reply.error is None and not may_be_void:
         raise Unreadable("the agent's answer has neither a result nor an error")
-    return bool(reply.error) and bytes(reply.error) != b"null"
+    return reply.error is not None
+
+
+def _peeked(body: bytes) -> _Reply:
+    try:
+        codec.check_text(body)
+        return _decode_reply(body)
+    except codec.UNREADABLE:
+        pass
+    value = _decoded_leniently(body)
+    error = value.get("error") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(error, dict | None):
+        raise Unreadable("the agent's answer is no JSON-RPC 2.0 reply")
+    return _Reply(
+        jsonrpc="2.0" if value.get("jsonrpc") == "2.0" else "",
+        result=msgspec.Raw(b"{}") if "result" in value else msgspec.UNSET,
+        error=None if error is None else _Whatever(),
+    )
 
 
 def result_of(body: bytes, *, may_be_void: bool = False) -> JsonValue:
