@@ -150,6 +150,25 @@ def asked() -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": 1, "method": "GetTask", "params": {"id": "t"}}
 
 
+def test_who_comes_back_is_counted(start: Start, start_provider: Any) -> None:
+    answers = showing(card("/v1"), 503, 503, card("/v1"), 503, 503, card("/v1"))
+    gateway = start(start_provider(answers).url, **SOON, A2A_MAX_RETRIES="1")
+    registry = gateway.server._gateway.a2a
+    assert registry is not None
+    [agent] = registry.listed()
+    eventually(lambda: agent.reconnects == 2 and agent.state == "available")
+
+
+def test_one_url_twice_is_two_agents(start_gateway: Start, start_agent: StartAgent, tmp_path: Path) -> None:
+    agent = start_agent(nothing)
+    config = tmp_path / "gateway.yaml"
+    config.write_text(f"a2a: {{agents: ['{agent.url}', '{agent.url}']}}")
+    gateway = start_gateway(config=str(config), A2A_ENABLED="true", A2A_EXPOSE="true")
+    first, second = ids(gateway)
+    assert first == "scripted"
+    assert second != first
+
+
 def test_an_agent_that_goes_is_held_unavailable_and_asked_all_the_same(
     start: Start, start_provider: Any
 ) -> None:

@@ -33,6 +33,7 @@ class Agent:
     :ivar state: whether it can be spoken to; `unsupported` where its card offers nothing that is spoken here.
     :ivar last_error: in our own words, why its card could not be read or used; empty where it was.
     :ivar changes: goes up with each card that says something new.
+    :ivar reconnects: how often it came back after it was held unavailable.
     """
 
     def __init__(self, settings: A2AAgentSettings, line: Line, *, id: str) -> None:
@@ -41,6 +42,7 @@ class Agent:
         self.state: State = "connecting"
         self.last_error = ""
         self.changes = 0
+        self.reconnects = 0
         self.line = line
         self._card = NO_CARD
         self._ids = itertools.count(1)
@@ -84,6 +86,7 @@ class Agent:
         """Take a card that was read."""
         if card.document != self._card.document or not self.changes:
             self.changes += 1
+        self.reconnects += self.state == "unavailable"
         self._card = card
         self.last_error = card.problem
         self.state = "available" if card.endpoints else "unsupported"

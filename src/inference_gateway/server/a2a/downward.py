@@ -11,8 +11,8 @@ from inference_gateway.server.a2a.jsonrpc import Json
 from inference_gateway.server.a2a.shapes import (
     WRAPPED,
     Misshapen,
+    each_at,
     filled,
-    list_at,
     object_at,
     renamed,
     text_at,
@@ -57,13 +57,8 @@ def message(given: JsonValue, place: str) -> Json:
     role = text_at(said.get("role"), f"{place}.role")
     if role not in _ROLES:
         raise Misshapen(f"'{place}.role' must be ROLE_USER or ROLE_AGENT")
-    parts = list_at(said.get("parts"), f"{place}.parts")
-    return {
-        **said,
-        "kind": "message",
-        "role": _ROLES[role],
-        "parts": [part(each, f"{place}.parts") for each in parts],
-    }
+    parts = each_at(said.get("parts"), f"{place}.parts", part)
+    return {**said, "kind": "message", "role": _ROLES[role], "parts": parts}
 
 
 def state(word: JsonValue, place: str) -> str:
@@ -85,20 +80,16 @@ def status(given: JsonValue, place: str) -> Json:
 def artifact(given: JsonValue, place: str) -> Json:
     """Write an artifact."""
     said = object_at(given, place)
-    parts = list_at(said.get("parts"), f"{place}.parts")
-    return {**said, "parts": [part(each, f"{place}.parts") for each in parts]}
+    return {**said, "parts": each_at(said.get("parts"), f"{place}.parts", part)}
 
 
 def task(given: JsonValue, place: str = "task") -> Json:
     """Write a task."""
     said = object_at(given, place)
     said["status"] = status(said.get("status"), f"{place}.status")
-    if "artifacts" in said:
-        made = list_at(said["artifacts"], f"{place}.artifacts")
-        said["artifacts"] = [artifact(each, f"{place}.artifacts") for each in made]
-    if "history" in said:
-        told = list_at(said["history"], f"{place}.history")
-        said["history"] = [message(each, f"{place}.history") for each in told]
+    for name, write in (("artifacts", artifact), ("history", message)):
+        if name in said:
+            said[name] = each_at(said[name], f"{place}.{name}", write)
     return {"contextId": "", **said, "kind": "task"}
 
 

@@ -126,12 +126,12 @@ def params_of(asked: Asked) -> Json:
 
 def request(id: bytes, method: str, params: JsonValue) -> bytes:
     """Write a request; `id` is JSON."""
-    return b'{"jsonrpc":"2.0","id":%b,"method":%b,"params":%b}' % (id, codec.encode(method), _encoded(params))
+    return b'{"jsonrpc":"2.0","id":%b,"method":%b,"params":%b}' % (id, codec.encode(method), encoded(params))
 
 
 def success(id: bytes, result: JsonValue) -> bytes:
     """Write the reply to a request that came to a result."""
-    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (id, _encoded(result))
+    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (id, encoded(result))
 
 
 def failure(id: bytes, error: AgentRefused) -> bytes:
@@ -139,7 +139,7 @@ def failure(id: bytes, error: AgentRefused) -> bytes:
     told: Json = {"code": error.code, "message": error.message}
     if error.data is not None:
         told["data"] = error.data
-    return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (id, _encoded(told))
+    return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (id, encoded(told))
 
 
 class _Whatever(msgspec.Struct):
@@ -230,7 +230,11 @@ def _decoded_leniently(data: bytes) -> JsonValue:
         return None
 
 
-def _encoded(value: JsonValue) -> bytes:
+def encoded(value: JsonValue) -> bytes:
+    """Write what was read, large numbers and half surrogate pairs included.
+
+    :raises Unreadable: it cannot be written.
+    """
     try:
         return codec.encode(value)
     except (UnicodeEncodeError, OverflowError, RecursionError):

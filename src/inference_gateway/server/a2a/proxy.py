@@ -236,7 +236,7 @@ def _sent(errand: Errand) -> bytes:
         if endpoint.tenant is None:
             return asked.document.body
         params = {**jsonrpc.params_of(asked), "tenant": endpoint.tenant}
-        return asked.document.edited({"params": codec.encode(params)})
+        return asked.document.edited({"params": jsonrpc.encoded(params)})
     name = method.name(endpoint.version)
     said = methods.translated_params(method, jsonrpc.params_of(asked), errand.spoken, endpoint.version)
     if endpoint.tenant is not None and isinstance(said, dict):

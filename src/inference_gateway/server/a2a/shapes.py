@@ -1,5 +1,6 @@
 """What both directions of translation ask of JSON: objects, lists and words where they belong. Pure."""
 
+from collections.abc import Callable
 from typing import Final
 
 from pydantic import JsonValue
@@ -34,6 +35,14 @@ def list_at(value: JsonValue, place: str) -> list[JsonValue]:
     if not isinstance(value, list):
         raise Misshapen(f"{place!r} must be a list")
     return value
+
+
+def each_at(value: JsonValue, place: str, write: Callable[[JsonValue, str], Json]) -> list[JsonValue]:
+    """Write each item of a list anew.
+
+    :raises Misshapen: it is no list, or `write` says so of an item.
+    """
+    return [write(item, place) for item in list_at(value, place)]
 
 
 def text_at(value: JsonValue, place: str) -> str:
