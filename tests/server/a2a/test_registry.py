@@ -159,6 +159,19 @@ def test_who_comes_back_is_counted(start: Start, start_provider: Any) -> None:
     eventually(lambda: agent.reconnects == 2 and agent.state == "available")
 
 
+def test_how_agents_are_is_measured(start: Start, start_provider: Any) -> None:
+    measured = {"TELEMETRY_ENABLED": "true", "TELEMETRY_METRICS_PORT": "0"}
+    agent = start_provider(showing(card("/v1"), 503, 503, card("/v1")))
+    gateway = start(agent.url, **SOON, **measured, A2A_MAX_RETRIES="1")
+    labels = {"kind": "a2a", "server": f"127-0-0-1-{agent.port}-v1"}
+
+    def told(name: str) -> float:
+        return gateway.metrics().total(f"inference_gateway_tool_server_{name}", **labels)
+
+    eventually(lambda: told("reconnects_total") == 1)
+    assert told("up") == 1
+
+
 def test_one_url_twice_is_two_agents(start_gateway: Start, start_agent: StartAgent, tmp_path: Path) -> None:
     agent = start_agent(nothing)
     config = tmp_path / "gateway.yaml"

@@ -17,6 +17,7 @@ from inference_gateway.server.a2a.line import Line
 from inference_gateway.server.errors import GatewayError, UpstreamTimeout
 from inference_gateway.server.settings import A2AAgentSettings, A2ASettings
 from inference_gateway.server.tasks import Background
+from inference_gateway.server.toolbox import ToolServer
 
 logger = logging.getLogger("inference_gateway.a2a")
 
@@ -42,6 +43,11 @@ def marked(id: str, url: str) -> str:
     return f"{id[: _LONGEST_ID - _MARK]}-{sha256(url.encode()).hexdigest()[: _MARK - 1]}"
 
 
+def _first_id(agent: Agent) -> str:
+    """Make what an agent is called before its card was read."""
+    return slug(agent.settings.name or agent.url.partition("://")[2].removesuffix(".json"))
+
+
 class Agents:
     """The agents of the settings, in their order.
 
@@ -57,7 +63,7 @@ class Agents:
         self._agents = [Agent(each, line(each), id="") for each in settings.agents]
         # A name that the operator chose is not made to give way to what a URL is like.
         for agent in sorted(self._agents, key=lambda each: each.settings.name is None):
-            self._name(agent, slug(agent.name or agent.url.partition("://")[2].removesuffix(".json")))
+            self._name(agent, _first_id(agent))
         self._unsettled = [agent for agent in self._agents if agent.settings.name is None]
         """Those that go by their URLs, in the order in which they are to get their names."""
         self._tried: set[Agent] = set()
@@ -82,6 +88,13 @@ class Agents:
     def listed(self) -> tuple[Agent, ...]:
         """Return all agents, whatever their state."""
         return tuple(self._agents)
+
+    def servers(self) -> list[ToolServer]:
+        """Tell of each agent how it is, under a name that stays what it is."""
+        return [
+            ToolServer("a2a", _first_id(agent), agent.state == "available", agent.reconnects)
+            for agent in self._agents
+        ]
 
     def find(self, id: str) -> Agent | None:
         """Return the agent that goes by an id; an id of old, made of a URL, is still good."""

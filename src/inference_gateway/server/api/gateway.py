@@ -111,8 +111,9 @@ class Gateway(msgspec.Struct):
         return self.tracer.exporter.dropped if self.tracer is not None else 0
 
     def tool_servers(self) -> list[ToolServer]:
-        """Tell how the servers are that bring tools."""
-        return self.mcp.servers() if self.mcp is not None else []
+        """Tell how the servers are that bring tools, and the agents."""
+        servers = self.mcp.servers() if self.mcp is not None else []
+        return servers + self.a2a.servers() if self.a2a is not None else servers
 
     async def close(self) -> None:
         """Close connections and end background work."""
