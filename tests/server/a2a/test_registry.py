@@ -142,12 +142,8 @@ def test_a_gateway_starts_although_no_agent_answers(start: Start) -> None:
 def test_an_agent_that_comes_back_is_back_by_itself(start: Start, start_provider: Any) -> None:
     gateway = start(start_provider(showing(503, 503, 503, card("/v1"))).url, **SOON, A2A_MAX_RETRIES="1")
     eventually(lambda: listed(gateway)[0]["state"] == "available")
-    # It goes by its URL: others had been named before it came.
-    assert gateway.request("POST", f"/a2a/{ids(gateway)[0]}", asked()).json()["result"] == {"task": TASK}
-
-
-def asked() -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": 1, "method": "GetTask", "params": {"id": "t"}}
+    assert ids(gateway) == ["scripted"]
+    assert ask(gateway, "GetTask", {"id": "t"}).json()["result"] == {"task": TASK}
 
 
 def test_who_comes_back_is_counted(start: Start, start_provider: Any) -> None:

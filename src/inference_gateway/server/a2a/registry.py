@@ -64,6 +64,7 @@ class Agents:
         # A name that the operator chose is not made to give way to what a URL is like.
         for agent in sorted(self._agents, key=lambda each: each.settings.name is None):
             self._name(agent, _first_id(agent))
+        self._first_ids = {agent: agent.id for agent in self._agents}
         self._unsettled = [agent for agent in self._agents if agent.settings.name is None]
         """Those that go by their URLs, in the order in which they are to get their names."""
         self._tried: set[Agent] = set()
@@ -92,8 +93,8 @@ class Agents:
     def servers(self) -> list[ToolServer]:
         """Tell of each agent how it is, under a name that stays what it is."""
         return [
-            ToolServer("a2a", _first_id(agent), agent.state == "available", agent.reconnects)
-            for agent in self._agents
+            ToolServer("a2a", id, agent.state == "available", agent.reconnects)
+            for agent, id in self._first_ids.items()
         ]
 
     def find(self, id: str) -> Agent | None:
