@@ -8,6 +8,8 @@ import pytest
 from fakes.agents import Agents
 from fakes.gateway import FakeGateway
 from fakes.provider import Call
+from inference_gateway.server.api.agents import public_url
+from inference_gateway.server.settings import ServerSettings
 from server.a2a.conftest import MESSAGE, OLD_MESSAGE, TASK, Speak, Start, StartAgent, ask, reply
 
 Run = Any
@@ -145,6 +147,29 @@ def test_what_a_card_says_of_its_own_security_is_left_out(start: Start, start_ag
     assert card["x-more"] == {"kept": True}
 
 
+@pytest.mark.parametrize(
+    ("settings", "port", "url"),
+    [
+        ({}, 8080, "http://127.0.0.1:8080"),
+        ({"host": "0.0.0.0"}, 80, "http://localhost"),
+        ({"host": "::"}, 81, "http://localhost:81"),
+        ({"host": "::1"}, 81, "http://[::1]:81"),
+        ({"host": "gw.example", "tls_cert_path": "c"}, 443, "https://gw.example"),
+        ({"host": "gw.example", "public_url": "https://x/y"}, 443, "https://x/y"),
+    ],
+)
+def test_the_gateways_own_url_is_that_of_its_settings(settings: dict[str, str], port: int, url: str) -> None:
+    assert public_url(ServerSettings(**settings), port) == url  # type: ignore[arg-type]
+
+
+def test_listening_everywhere_wants_to_know_how_it_is_reached(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_to_all = {"SERVER_HOST": "0.0.0.0", "SERVER_ALLOW_UNAUTHENTICATED": "true"}
+    start(**open_to_all)
+    assert "SERVER_PUBLIC_URL is not set" in caplog.text
+
+
 def test_a_card_that_was_never_read_cannot_be_shown(start: Start) -> None:
     answer = start("http://127.0.0.1:9/x").request("GET", "/a2a/127-0-0-1-9-x/.well-known/agent-card.json")
     assert answer.status == 502
@@ -268,8 +293,10 @@ GIVEN = {
 
 
 def test_callers_credentials_stay_here_and_agents_are_put_in(
-    start_gateway: Start, start_agent: StartAgent, tmp_path: Any
+    start_gateway: Start, start_agent: StartAgent, tmp_path: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("DEBUG")
+
     async def script(call: Call) -> None:
         fields = [
             ("set-cookie", "canary=2"),
@@ -296,6 +323,9 @@ def test_callers_credentials_stay_here_and_agents_are_put_in(
     assert answer.headers["retry-after"] == "3"
     card_request = agent.calls[0]
     assert card_request.headers["authorization"] == "Bearer agents-token"
+    shown = gateway.request("GET", "/a2a/agents/scripted").body.decode()
+    assert "agents-token" not in shown + caplog.text + repr(gateway.server._gateway)
+    assert "canary" not in caplog.text
 
 
 def test_extensions_go_by_the_name_that_each_dialect_has_for_them(speak: Run) -> None:
