@@ -281,12 +281,15 @@ def test_middleware_can_be_left_out(make_client: Clients, provider: FakeProvider
     both.create_chat_completion("m", MESSAGES)
     headers = sent(provider).headers
     assert (headers["x-mcp-bypass"], headers["x-direct-provider"]) == ("true", "true")
+    assert "x-a2a-bypass" not in headers
     assert both.with_middleware_options(None).timeout == both.timeout
     for bare in (both.with_middleware_options(sdk.MiddlewareOptions()), client):
         bare.create_chat_completion("m", MESSAGES)
         assert not {"x-mcp-bypass", "x-direct-provider"} & sent(provider).headers.keys()
     client.list_models(middleware_options=sdk.MiddlewareOptions(skip_mcp=True))
     assert sent(provider).headers["x-mcp-bypass"] == "true"
+    client.list_models(middleware_options=sdk.MiddlewareOptions(skip_a2a=True))
+    assert sent(provider).headers["x-a2a-bypass"] == "true"
 
 
 def test_a_token_provider_is_asked_before_every_attempt(make_client: Clients, start_provider: Any) -> None:

@@ -67,16 +67,22 @@ class MiddlewareOptions:
     """Which of the gateway's own work to leave out.
 
     :param skip_mcp: no tools of the gateway's MCP servers (`X-MCP-Bypass`).
+    :param skip_a2a: none of the gateway's agents as tools (`X-A2A-Bypass`).
     :param direct_provider: nothing between the caller and the provider (`X-Direct-Provider`).
     """
 
     skip_mcp: bool = False
+    skip_a2a: bool = False
     direct_provider: bool = False
 
     @property
     def headers(self) -> dict[str, str]:
         """The headers that say so."""
-        flags = {"X-MCP-Bypass": self.skip_mcp, "X-Direct-Provider": self.direct_provider}
+        flags = {
+            "X-MCP-Bypass": self.skip_mcp,
+            "X-A2A-Bypass": self.skip_a2a,
+            "X-Direct-Provider": self.direct_provider,
+        }
         return {name: "true" for name, wanted in flags.items() if wanted}
 
 
