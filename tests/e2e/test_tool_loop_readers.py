@@ -38,7 +38,7 @@ def toolbox() -> FakeToolbox:
 
 @pytest.fixture
 def gateway(monkeypatch: pytest.MonkeyPatch, start_gateway: Start, toolbox: FakeToolbox) -> FakeGateway:
-    monkeypatch.setattr("inference_gateway.server.api.gateway.toolboxes", lambda _: [toolbox])
+    monkeypatch.setattr("inference_gateway.server.api.gateway.toolboxes", lambda *_: [toolbox])
     return start_gateway(MOCK_ENABLED="true")
 
 
@@ -193,7 +193,7 @@ def test_many_requests_at_once_never_cross(
 
     boxes = [FakeToolbox("mcp_one", act=act), FakeToolbox("mcp_two", act=act)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("inference_gateway.server.api.gateway.toolboxes", lambda _: boxes)
+        patch.setattr("inference_gateway.server.api.gateway.toolboxes", lambda *_: boxes)
         gateway = start_gateway(
             OPENAI_API_KEY="k",
             OPENAI_API_URL=start_provider(script("openai")).url,

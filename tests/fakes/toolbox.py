@@ -18,8 +18,11 @@ async def say(name: str, arguments: Any) -> ToolResult:
 class FakeToolbox:
     """Tools of these names; `runs` also takes those in `hidden`."""
 
-    def __init__(self, *names: str, act: Act = say, hidden: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, *names: str, act: Act = say, hidden: tuple[str, ...] = (), family: str = "mcp"
+    ) -> None:
         self.names = names
+        self.family = family
         self.act = act
         self.calls: list[tuple[str, Any]] = []
         self.cancelled = 0

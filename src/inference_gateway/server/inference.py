@@ -29,8 +29,8 @@ class Wishes(msgspec.Struct, frozen=True):
 
     direct: bool = False
     """Past every stage that would change the request."""
-    bypasses_tools: bool = False
-    """Without the gateway's tools."""
+    bypassed: frozenset[str] = frozenset()
+    """Families of the gateway's tools that are not to be offered."""
     shows_tool_calls: bool | None = None
     """Whether a stream shows the calls that the gateway runs; None leaves it to the settings."""
 

@@ -136,7 +136,7 @@ class MCPSettings(msgspec.Struct, frozen=True, kw_only=True):
     bypass_allowed: Annotated[
         bool,
         Meta(
-            description="Whether callers may skip the tools by X-MCP-Bypass, and every stage that changes a "
-            "request by X-Direct-Provider."
+            description="Whether callers may skip tools by X-MCP-Bypass, agents by X-A2A-Bypass, and every "
+            "stage that changes a request by X-Direct-Provider."
         ),
     ] = True

@@ -37,6 +37,10 @@ class ToolServer(msgspec.Struct, frozen=True):
 class Toolbox(Protocol):
     """A set of tools under names of their own."""
 
+    @property
+    def family(self) -> str:
+        """What callers who want none of them call them, such as `mcp`."""
+
     def definitions(self) -> tuple[bytes, ...]:
         """Members of a request's `tools`, each encoded, in an order that does not change by itself."""
 

@@ -29,7 +29,7 @@ def start(
     monkeypatch: pytest.MonkeyPatch, start_gateway: Start, provider: FakeProvider, toolbox: FakeToolbox
 ) -> Start:
     """Start gateways that have the toolbox."""
-    monkeypatch.setattr("inference_gateway.server.api.gateway.toolboxes", lambda _: [toolbox])
+    monkeypatch.setattr("inference_gateway.server.api.gateway.toolboxes", lambda *_: [toolbox])
     return lambda **environ: start_gateway(OPENAI_API_KEY="k", OPENAI_API_URL=provider.url, **environ)
 
 
@@ -388,7 +388,7 @@ def test_marks_that_are_none_say_nothing(gateway: FakeGateway, provider: FakePro
 def test_every_later_stage_applies_to_every_turn(
     monkeypatch: pytest.MonkeyPatch, start_gateway: Start, provider: FakeProvider, toolbox: FakeToolbox
 ) -> None:
-    monkeypatch.setattr("inference_gateway.server.api.gateway.toolboxes", lambda _: [toolbox])
+    monkeypatch.setattr("inference_gateway.server.api.gateway.toolboxes", lambda *_: [toolbox])
     provider.script = taking_turns(calling(call("mcp_time")), saying("<think>a</think>b"))
     gateway = start_gateway(MISTRAL_API_KEY="k", MISTRAL_API_URL=provider.url)
     reply = gateway.chat(body("mistral/m", reasoning_format="parsed", stream_options={}))
@@ -449,6 +449,26 @@ def test_a_caller_may_pass_the_tools_by(gateway: FakeGateway, provider: FakeProv
     assert "tools" in second
 
 
+@pytest.mark.parametrize(
+    ("header", "left"), [("X-MCP-Bypass", "a2a_ask"), ("X-A2A-Bypass", "mcp_time")], ids=["mcp", "a2a"]
+)
+def test_one_family_of_tools_can_be_passed_by_alone(
+    start_gateway: Start, provider: FakeProvider, toolbox: FakeToolbox, header: str, left: str
+) -> None:
+    boxes = [FakeToolbox("mcp_time"), FakeToolbox("a2a_ask", family="a2a")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("inference_gateway.server.api.gateway.toolboxes", lambda *_: boxes)
+        gateway = start_gateway(OPENAI_API_KEY="k", OPENAI_API_URL=provider.url)
+    provider.script = taking_turns(calling(call("mcp_time"), call("a2a_ask", id="c2")))
+    reply = gateway.chat(body(), headers={header: "true"})
+    assert [tool["function"]["name"] for tool in asked(provider)[0]["tools"]] == [left]
+    marked = {
+        each["function"]["name"]: "extra_content" in each
+        for each in reply.json()["choices"][0]["message"]["tool_calls"]
+    }
+    assert marked == {"mcp_time": left == "mcp_time", "a2a_ask": left == "a2a_ask"}
+
+
 def test_a_direct_request_is_not_changed_and_still_held_to_the_rules(
     start_gateway: Start, provider: FakeProvider
 ) -> None:
@@ -462,7 +482,7 @@ def test_a_direct_request_is_not_changed_and_still_held_to_the_rules(
     assert gateway.chat(body("mistral/m", messages=image), headers=direct).status == 400
 
 
-@pytest.mark.parametrize("header", ["X-MCP-Bypass", "X-Direct-Provider"])
+@pytest.mark.parametrize("header", ["X-MCP-Bypass", "X-A2A-Bypass", "X-Direct-Provider"])
 def test_the_operator_may_forbid_to_pass_by(start: Start, provider: FakeProvider, header: str) -> None:
     gateway = start(MCP_BYPASS_ALLOWED="false")
     reply = gateway.chat(body(), headers={header: "true"})

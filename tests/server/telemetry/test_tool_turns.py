@@ -28,7 +28,7 @@ def start(
     monkeypatch: pytest.MonkeyPatch, start_gateway: Start, provider: FakeProvider, toolbox: FakeToolbox
 ) -> Start:
     """Start gateways that have the toolbox."""
-    monkeypatch.setattr("inference_gateway.server.api.gateway.toolboxes", lambda _: [toolbox])
+    monkeypatch.setattr("inference_gateway.server.api.gateway.toolboxes", lambda *_: [toolbox])
     return lambda **environ: start_gateway(OPENAI_API_KEY="k", OPENAI_API_URL=provider.url, **environ)
 
 

@@ -67,7 +67,8 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 SWITCHES: Mapping[str, tuple[str, str]] = {
-    "MCPBypass": ("X-MCP-Bypass", "Offer none of the gateway's tools; the operator may forbid it."),
+    "MCPBypass": ("X-MCP-Bypass", "Offer no tools of MCP servers; the operator may forbid it."),
+    "A2ABypass": ("X-A2A-Bypass", "Offer no agents as tools; the operator may forbid it."),
     "DirectProvider": (
         "X-Direct-Provider",
         "Pass by every stage that would change the request; the operator may forbid it.",

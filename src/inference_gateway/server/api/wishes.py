@@ -4,8 +4,9 @@ from inference_gateway.server.errors import Forbidden
 from inference_gateway.server.inference import NO_WISHES, Wishes
 from inference_gateway.server.transport.messages import Request
 
-_DIRECT, _BYPASS, _SHOWN = b"x-direct-provider", b"x-mcp-bypass", b"x-mcp-stream-tool-calls"
-_FIELDS = frozenset({_DIRECT, _BYPASS, _SHOWN})
+_DIRECT, _SHOWN = b"x-direct-provider", b"x-mcp-stream-tool-calls"
+_BYPASSES = ((b"x-mcp-bypass", "mcp"), (b"x-a2a-bypass", "a2a"))
+_FIELDS = frozenset({_DIRECT, _SHOWN, *(name for name, _ in _BYPASSES)})
 _NO = frozenset({b"", b"false", b"0", b"no", b"off"})
 
 
@@ -22,11 +23,12 @@ def wishes(request: Request, *, bypass_allowed: bool) -> Wishes:
     shown = request.header(_SHOWN)
     wished = Wishes(
         direct=_is_yes(request.header(_DIRECT)),
-        bypasses_tools=_is_yes(request.header(_BYPASS)),
+        bypassed=frozenset(family for name, family in _BYPASSES if _is_yes(request.header(name))),
         shows_tool_calls=None if shown is None else _is_yes(shown),
     )
-    if not bypass_allowed and (wished.direct or wished.bypasses_tools):
-        raise Forbidden(f"{'X-Direct-Provider' if wished.direct else 'X-MCP-Bypass'} is not allowed here")
+    if not bypass_allowed and (wished.direct or wished.bypassed):
+        asked = "Direct-Provider" if wished.direct else f"{min(wished.bypassed).upper()}-Bypass"
+        raise Forbidden(f"X-{asked} is not allowed here")
     return wished
 
 

@@ -13,6 +13,7 @@ from inference_gateway.server.toolbox import ToolResult
 Run = Callable[[Entry, dict[str, object]], Awaitable[ToolResult]]
 """Runs a tool; raises nothing but cancellation."""
 
+FAMILY: Final = "mcp"
 GET: Final = "mcp_tools_get"
 EXECUTE: Final = "mcp_tools_execute"
 
@@ -73,6 +74,8 @@ class DirectToolbox:
     :param limit: most characters of a result.
     """
 
+    family: Final = FAMILY
+
     def __init__(self, catalogue: Catalogue, run: Run, *, limit: int) -> None:
         self._catalogue = catalogue
         self._run = run
@@ -105,6 +108,8 @@ class DirectToolbox:
 
 class SelectorToolbox:
     """Offers two tools, whatever there are: one that finds the others, and one that runs them."""
+
+    family: Final = FAMILY
 
     def __init__(self, catalogue: Catalogue, run: Run, *, limit: int) -> None:
         self._catalogue = catalogue

@@ -30,6 +30,15 @@ class ToolRunner:
         self._parallel = parallel
         self._known: tuple[bytes, ...] = ()
         self._named: dict[str, bytes] = {}
+        self._others: dict[frozenset[str], ToolRunner] = {}
+
+    def without(self, families: frozenset[str]) -> "ToolRunner":
+        """Return a runner of what is in none of these families."""
+        other = self._others.get(families)
+        if other is None:
+            left = [toolbox for toolbox in self._toolboxes if toolbox.family not in families]
+            other = self._others[families] = ToolRunner(left, parallel=self._parallel)
+        return other
 
     def definitions(self) -> dict[str, bytes]:
         """Return the tools on offer, encoded, by name."""

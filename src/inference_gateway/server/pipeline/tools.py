@@ -59,14 +59,16 @@ class ToolLoop:
         own = own_tools(request)
         if b'"tool_calls"' in request.document.body:
             self._settle(request, own)
-        tools = self._runner.definitions()
-        if not tools or request.wishes.bypasses_tools or _wants_several(request):
+        bypassed = request.wishes.bypassed
+        runner = self._runner.without(bypassed) if bypassed else self._runner
+        tools = runner.definitions()
+        if not tools or _wants_several(request):
             return call_next(request)
         values = request.document.values
         request.changes["tools"] = with_tools(
             bytes(values["tools"]) if "tools" in values else None, tools, own
         )
-        return self._answered(Dialogue(request, own, limit=self._bounds.size), call_next)
+        return self._answered(Dialogue(request, own, limit=self._bounds.size), runner, call_next)
 
     def _settle(self, request: InferenceRequest, own: frozenset[str]) -> None:
         messages = bytes(request.document.values["messages"])
@@ -78,11 +80,11 @@ class ToolLoop:
         if echoed is not None:
             request.changes["messages"] = echoed
 
-    async def _answered(self, dialogue: Dialogue, call_next: Handler) -> Response:
+    async def _answered(self, dialogue: Dialogue, runner: ToolRunner, call_next: Handler) -> Response:
         response = await call_next(dialogue.request)
         if response.status != 200:
             return response
-        turns = _Turns(dialogue, self._runner, self._bounds, call_next)
+        turns = _Turns(dialogue, runner, self._bounds, call_next)
         if isinstance(response.body, bytes):
             return await turns.whole(response)
         response.body = ToolRelay(response.body, turns.stream, turns.go_on, self._background)
