@@ -39,6 +39,8 @@ FLOORS = {
     "server.logs": 1,
     "server.access_log": 5,
     "server.toolbox": 1,
+    "server.tool_names": 1,
+    "server.tool_results": 1,
     "server.transport.messages": 1,  # the seam's pure types, known to every floor above
     "server.transport": 2,
     "server.providers": 2,

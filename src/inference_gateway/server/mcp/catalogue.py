@@ -14,6 +14,7 @@ import msgspec
 
 from inference_gateway.server import codec
 from inference_gateway.server.mcp import names
+from inference_gateway.server.tool_names import clean, marked
 
 RESERVED: Final = frozenset({"mcp_tools_get", "mcp_tools_execute"})
 """Names of the selector's own tools."""
@@ -193,8 +194,8 @@ class Catalogue:
     def _id(self, shelf: _Shelf, tool: str) -> str:
         """Write a tool's name as one that no other tool of the server has."""
         if tool not in shelf.ids:
-            id = names.clean(tool)
-            shelf.ids[tool] = names.marked(id, tool) if id in shelf.taken else id
+            id = clean(tool)
+            shelf.ids[tool] = marked(id, tool) if id in shelf.taken else id
             shelf.taken.add(shelf.ids[tool])
         return shelf.ids[tool]
 
@@ -212,7 +213,7 @@ class Catalogue:
         shelf = self._shelves[key[0]]
         name = names.qualified(shelf.slug, shelf.ids[key[1]])
         if name in RESERVED or name in self._owners:
-            name = names.marked(name, f"{key[0]} {key[1]}")
+            name = marked(name, f"{key[0]} {key[1]}")
         self._qualified[key] = name
         self._owners[name] = key
 

@@ -14,6 +14,7 @@ from inference_gateway.server.mcp.links import CallFailed, Link
 from inference_gateway.server.mcp.toolboxes import DirectToolbox, SelectorToolbox
 from inference_gateway.server.settings import MCPSettings
 from inference_gateway.server.tasks import Background
+from inference_gateway.server.tool_results import failure
 from inference_gateway.server.toolbox import Ran, Toolbox, ToolResult, ToolServer
 
 _HEAD_START = 1.0
@@ -156,7 +157,7 @@ class MCP:
         try:
             return results.read(await self._call(entry, arguments), limit=limit)
         except CallFailed as error:
-            return results.failure(str(error), limit=limit)
+            return failure(str(error), limit=limit)
 
 
 def quiet_library() -> None:

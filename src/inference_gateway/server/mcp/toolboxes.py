@@ -6,8 +6,9 @@ from typing import Final
 import msgspec
 
 from inference_gateway.server import codec
-from inference_gateway.server.mcp import names, results
+from inference_gateway.server.mcp import names
 from inference_gateway.server.mcp.catalogue import Catalogue, Entry
+from inference_gateway.server.tool_results import cut, failure
 from inference_gateway.server.toolbox import ToolResult
 
 Run = Callable[[Entry, dict[str, object]], Awaitable[ToolResult]]
@@ -102,7 +103,7 @@ class DirectToolbox:
         try:
             given = msgspec.json.decode(arguments or "{}", type=dict[str, object] | None)
         except codec.UNREADABLE as error:
-            return results.failure(f"the arguments are not a JSON object: {error}", limit=self._limit)
+            return failure(f"the arguments are not a JSON object: {error}", limit=self._limit)
         return await self._run(entry, given or {})
 
 
@@ -133,7 +134,7 @@ class SelectorToolbox:
             if name == EXECUTE:
                 return await self._execute(msgspec.json.decode(arguments or "{}", type=_Order | None))
         except codec.UNREADABLE as error:
-            return results.failure(f"the arguments of {name} cannot be read: {error}", limit=self._limit)
+            return failure(f"the arguments of {name} cannot be read: {error}", limit=self._limit)
         return await self._direct.run(name, arguments)
 
     def _get(self, query: _Query) -> ToolResult:
@@ -144,11 +145,11 @@ class SelectorToolbox:
         else:
             part = (query.query or "").strip().lower()
             found = [_described(each, whole=False) for each in entries if part in _text(each)]
-        return ToolResult(results.cut(codec.encode(found).decode("utf-8"), limit=self._limit))
+        return ToolResult(cut(codec.encode(found).decode("utf-8"), limit=self._limit))
 
     async def _execute(self, order: _Order | None) -> ToolResult:
         if order is None or not order.name:
-            return results.failure(f"{EXECUTE} requires a 'name'", limit=self._limit)
+            return failure(f"{EXECUTE} requires a 'name'", limit=self._limit)
         entry = self._catalogue.find(order.name) or self._likely(order.name)
         if entry is None:
             return _unknown(order.name, limit=self._limit)
@@ -163,7 +164,7 @@ class SelectorToolbox:
 
 def _unknown(name: str, *, limit: int) -> ToolResult:
     """Tell that there is no such tool; who counts tools need not remember what models make up."""
-    failed = results.failure(f"there is no tool {name[:100]!r}", limit=limit)
+    failed = failure(f"there is no tool {name[:100]!r}", limit=limit)
     return msgspec.structs.replace(failed, tool=_NO_TOOL)
 
 
