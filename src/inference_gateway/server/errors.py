@@ -165,6 +165,10 @@ class UpstreamError(GatewayError):
     outcome = Outcome.PROVIDER_ERROR
 
 
+class UpstreamUnreachable(UpstreamError):
+    """There was no connection: nothing of the request was sent."""
+
+
 class UpstreamCut(UpstreamError):
     """The provider's answer broke off."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from fakes.upstream import OK, Peer, Provider, Taken, ask, call, on_uvloop, pooling, replying, serving
-from inference_gateway.server.errors import Overloaded, UpstreamError
+from inference_gateway.server.errors import Overloaded, UpstreamError, UpstreamUnreachable
 from inference_gateway.server.transport.origin import Origin
 from inference_gateway.server.transport.pool import Pool
 from inference_gateway.server.transport.upstream import Call
@@ -325,7 +325,7 @@ async def test_a_provider_that_cannot_be_reached_is_named_with_the_reason(host: 
     origin = Origin(tls=False, host=host, port=port)
     async with pooling(max_per_origin=1) as pool:
         for _ in range(2):  # the second shows that the first left no connection counted
-            with pytest.raises(UpstreamError) as caught:
+            with pytest.raises(UpstreamUnreachable) as caught:
                 await pool.send(Call(origin, b"GET /secret HTTP/1.1\r\nauthorization: secret\r\n", None))
             assert caught.value.message == f"cannot connect to {host}:{port}: {said}"
             assert caught.value.status == 502

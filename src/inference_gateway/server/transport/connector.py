@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from math import inf
 from typing import cast
 
-from inference_gateway.server.errors import UpstreamError, UpstreamTimeout
+from inference_gateway.server.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from inference_gateway.server.transport import happy_eyeballs
 from inference_gateway.server.transport.happy_eyeballs import Resolve
 from inference_gateway.server.transport.origin import Origin
@@ -194,7 +194,7 @@ def _explained(hop: str, whole_way: str) -> Iterator[None]:
     except TimeoutError:
         raise UpstreamTimeout(f"cannot connect to {whole_way} in time") from None
     except OSError as error:
-        raise UpstreamError(f"cannot connect to {hop}: {_reason(error)}") from error
+        raise UpstreamUnreachable(f"cannot connect to {hop}: {_reason(error)}") from error
 
 
 def _reason(error: OSError) -> str:
