@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from inference_gateway.server import codec
 from inference_gateway.server.toolbox import ToolResult
 
 MOST_IMAGES: Final = 16
@@ -39,3 +40,11 @@ def picture(media_type: str, content: str) -> str | None:
     if not _MEDIA_TYPE.fullmatch(media_type) or not content or not _BASE64.fullmatch(content):
         return None
     return f"data:{media_type};base64,{content}"
+
+
+def written(value: object) -> str:
+    """Write a value as JSON; half a surrogate pair in it, which no UTF-8 has, as an escape."""
+    try:
+        return codec.encode(value).decode("utf-8")
+    except UnicodeEncodeError:
+        return codec.encode_leniently(value).decode("utf-8")
