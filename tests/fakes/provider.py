@@ -7,7 +7,7 @@ chat completions and lists like a small well-behaved provider.
 import asyncio
 import json
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 from fakes.loops import LoopThread
@@ -151,6 +151,10 @@ class FakeProvider:
             self.hung_up += 1
         finally:
             writer.close()
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something in its loop."""
+        self._thread.call(work)
 
     def close(self) -> None:
         """Stop listening and drop every connection."""

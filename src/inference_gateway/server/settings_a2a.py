@@ -71,11 +71,15 @@ class A2ASettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = True
     polling_interval: Annotated[Duration, Meta(description="Wait between two questions after a task.")] = 1.0
     polling_timeout: Annotated[
-        Timeout, Meta(description="Time in which a task is asked after; 0 is no bound.")
+        Timeout, Meta(description="Time that a model waits for a task that it gave; 0 is no bound.")
     ] = 30.0
     max_poll_attempts: Annotated[
         int, Meta(ge=1, le=100_000, description="Times that a task is asked after.")
     ] = 30
+    max_result_size: Annotated[
+        int,
+        Meta(ge=1024, description="Characters of what an agent says that a model gets; the rest is cut off."),
+    ] = 262_144
     max_retries: Annotated[
         int, Meta(ge=0, le=1000, description="Attempts after the first before an agent is held unavailable.")
     ] = 3

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from inference_gateway.server.settings import A2AAgentSettings, ServerSettings, Settings
 from inference_gateway.server.tasks import Background
+from inference_gateway.server.toolbox import Toolbox
 from inference_gateway.server.transport.pool import Pool
 
 if TYPE_CHECKING:
@@ -32,6 +33,17 @@ def open_a2a(settings: Settings, pool: Pool, background: Background) -> "Agents 
         return Line(agent, pool, bounds)
 
     return Agents(settings.a2a, background, line)
+
+
+def open_agent_tools(settings: Settings, agents: "Agents", background: Background) -> Toolbox:
+    """Make the agents tools of models."""
+    from inference_gateway.server.a2a.asking import Asking
+    from inference_gateway.server.a2a.delegation import Delegations
+    from inference_gateway.server.a2a.toolboxes import DirectToolbox, SelectorToolbox
+
+    asking = Asking(agents, Delegations(settings.a2a, background), limit=settings.a2a.max_result_size)
+    kind = DirectToolbox if settings.a2a.tool_mode == "direct" else SelectorToolbox
+    return kind(agents, asking)
 
 
 def open_host(settings: Settings, agents: "Agents | None") -> "Hosting | None":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference_gateway.server.api.agents import open_a2a, open_host
+from inference_gateway.server.api.agents import open_a2a, open_agent_tools, open_host
 from inference_gateway.server.api.authentication import Guard, open_guard
 from inference_gateway.server.api.cross_site import SiteRule, site_rule
 from inference_gateway.server.api.push_opening import open_push
@@ -147,6 +147,9 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
     calls = CallSpans(providers.configured, propagates=tracer.propagates) if tracer is not None else None
     is_measured = recorder is not None or settings.log_access or tracer is not None
     measuring = Measuring(recorder) if is_measured else None
+    agent_tools = open_agent_tools(settings, agents, background) if agents is not None else None
+    tools = _tool_loop(settings, toolboxes(mcp, agent_tools), background, ran)
+    measuring = Measuring(recorder) if recorder is not None or settings.log_access else None
     stages = _stages(settings, providers, catalog, rules, measuring, tools)
     if calls is not None:
         stages.append(calls)
@@ -194,9 +197,10 @@ _CHANGING = (ToolLoop, FieldRules, Reasoning)
 """Stages that change a request; what only checks or limits one is never passed by."""
 
 
-def toolboxes(mcp: "MCP | None") -> list[Toolbox]:
+def toolboxes(mcp: "MCP | None", agent_tools: Toolbox | None) -> list[Toolbox]:
     """Collect what tools there are, in the order in which their names count."""
-    return [mcp.toolbox] if mcp is not None else []
+    mcp_tools = mcp.toolbox if mcp is not None else None
+    return [toolbox for toolbox in (mcp_tools, agent_tools) if toolbox is not None]
 
 
 def _tool_loop(
