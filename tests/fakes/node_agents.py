@@ -30,9 +30,16 @@ class NodeAgents:
         assert said[:1] == ["ready"], said
         self.url = said[1]
 
+    def waiting(self) -> list[str]:
+        """Ids of the tasks that wait to be cancelled, or did."""
+        return self._listed("waiting")
+
     def cancelled(self) -> list[str]:
         """Ids of the tasks that were cancelled."""
-        with urllib.request.urlopen(f"{self.url}/cancelled", timeout=PATIENCE) as answer:
+        return self._listed("cancelled")
+
+    def _listed(self, what: str) -> list[str]:
+        with urllib.request.urlopen(f"{self.url}/{what}", timeout=PATIENCE) as answer:
             listed: list[str] = json.load(answer)
         return listed
 

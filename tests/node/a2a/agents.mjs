@@ -1,6 +1,6 @@
 // Agents on loopback, built on the official SDK for JavaScript. Prints `ready <base URL>`.
 // `/new` speaks A2A 1.0, `/old` A2A 0.3 alone. What they do is the first word of the message: `shout`, `talk`,
-// `ask`, `wait`, `mixed`, `fail`, `login`. `GET /cancelled` lists the tasks that were cancelled.
+// `ask`, `wait`, `mixed`, `fail`, `login`. `GET /waiting` and `GET /cancelled` list tasks that wait, or waited.
 import { randomUUID } from 'node:crypto';
 import express from 'express';
 import { Role, TaskState } from '@a2a-js/sdk';
@@ -139,6 +139,7 @@ const server = app.listen(0, '127.0.0.1', () => {
   mount(app, base, '/new', { version: '1.0', streaming: true });
   mount(app, base, '/old', { version: '0.3', streaming: true });
   mount(app, base, '/polled', { version: '1.0', streaming: false });
+  app.get('/waiting', (request, response) => response.json([...waiting.keys()]));
   app.get('/cancelled', (request, response) => response.json(cancelled));
   console.log(`ready ${base}`);
 });

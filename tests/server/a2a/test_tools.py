@@ -275,6 +275,30 @@ def test_a_task_that_waits_for_input_goes_on_with_its_id(start_agent: Start, ope
     assert chats.submit("this", task_id=told["task_id"])["message"] == {"text": "chosen"}
 
 
+def test_an_answered_task_may_be_told_as_it_was_before_it_goes_on(
+    start_agent: Start, open_chats: Open
+) -> None:
+    events = [{"task": task("INPUT_REQUIRED", "Which?")}, news("WORKING"), news("COMPLETED", "chosen")]
+    agent = start_agent({"SendStreamingMessage": events}, streaming=True)
+    assert open_chats(agent).submit("this", task_id="t1")["message"] == {"text": "chosen"}
+
+
+def test_an_answer_is_waited_for_where_there_are_no_streams(start_agent: Start, open_chats: Open) -> None:
+    agent = start_agent({"SendMessage": {"task": task("COMPLETED", "chosen")}})
+    assert open_chats(agent).submit("this", task_id="t1")["message"] == {"text": "chosen"}
+    assert "configuration" not in agent.asked[0][1]
+
+
+def test_a_stream_that_falls_silent_while_a_task_waits_is_left(start_agent: Start, open_chats: Open) -> None:
+    async def silent(call: Call, request: Any) -> None:
+        await call.begin_stream()
+        await call.piece(event(request, {"task": task("INPUT_REQUIRED", "Which?")}))
+        await hang(call, request)
+
+    agent = start_agent({"SendStreamingMessage": silent}, streaming=True)
+    assert open_chats(agent).submit()["message"] == {"text": "Which?"}
+
+
 def test_what_needs_somebody_to_sign_in_is_told(start_agent: Start, open_chats: Open) -> None:
     agent = start_agent({"SendMessage": {"task": task("AUTH_REQUIRED", "Who are you?")}})
     told = open_chats(agent).submit()
@@ -419,12 +443,29 @@ def test_a_call_that_lacks_something_is_told_what(start_agent: Start, open_chats
     assert chats.call("a2a_query_task", agent="scripted") == "Error: a2a_query_task requires a 'task_id'"
 
 
+def test_a_stream_that_ends_in_an_error_tells_what_is_known(start_agent: Start, open_chats: Open) -> None:
+    async def failing(call: Call, request: Any) -> None:
+        error = {"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32603, "message": "Oh."}}
+        told = event(request, {"task": task("WORKING")})
+        await call.stream([told, b"data: " + json.dumps(error).encode() + b"\n\n"])
+
+    told = open_chats(start_agent({"SendStreamingMessage": failing}, streaming=True)).submit()
+    assert (told["task_id"], told["state"]) == ("t1", "working")
+    assert "the agent says 'Oh.'" in told["note"]
+
+
+def test_a_stream_that_tells_nothing_is_an_error(start_agent: Start, open_chats: Open) -> None:
+    agent = start_agent({"SendStreamingMessage": []}, streaming=True)
+    assert open_chats(agent).fails().startswith("the agent 'scripted' cannot be used: ")
+    assert agent.methods() == ["SendStreamingMessage"]
+
+
 # ---- callers that go away --------------------------------------------------------------------------------
 
 
-def leave(chats: Chats, agent: ScriptedAgent, method: str) -> None:
+def leave(chats: Chats, agent: ScriptedAgent, method: str, **more: str) -> None:
     """Ask for work, and go away once the agent was asked for it."""
-    script = [[{"name": "a2a_submit_task", "arguments": {"agent": "scripted", "message": "x"}}]]
+    script = [[{"name": "a2a_submit_task", "arguments": {"agent": "scripted", "message": "x", **more}}]]
     request = body("mock/tools", messages=[{"role": "user", "content": json.dumps(script)}])
     with chats.gateway.connect() as client:
         head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(request)
@@ -474,6 +515,13 @@ def test_a_task_without_a_name_is_cancelled_once_it_has_one(start_agent: Start, 
     leave(chats, agent, "SendMessage")
     agent.run(let_go())
     eventually(lambda: cancelled(agent) == ["t1"])
+
+
+def test_a_task_that_is_answered_is_cancelled_by_its_name(start_agent: Start, open_chats: Open) -> None:
+    agent = start_agent({"SendMessage": hang, "CancelTask": task("CANCELED")})
+    chats = open_chats(agent)
+    leave(chats, agent, "SendMessage", task_id="t9")
+    eventually(lambda: cancelled(agent) == ["t9"])
 
 
 def test_time_that_runs_out_has_the_task_cancelled(start_agent: Start, open_chats: Open) -> None:

@@ -16,9 +16,12 @@ from inference_gateway.server.a2a.progress import Progress
 from inference_gateway.server.errors import GatewayError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from inference_gateway.server.settings_a2a import A2ASettings
 from inference_gateway.server.tasks import Background
+from inference_gateway.server.tool_results import short
 
 _FIRST_WAIT: Final = 0.05
 """Seconds before an agent is asked how its task is; from then on each wait is twice the one before."""
+_QUIET: Final = 1.0
+"""Seconds of silence after which a stream that tells of a task that waits is taken for ended."""
 _GRACE: Final = 5.0
 """Seconds that an agent has to name a task that nobody wants any more, and again to cancel it."""
 _NO_STREAMS: Final = frozenset({-32601, -32004})
@@ -43,7 +46,7 @@ class Delegations:
         :raises AgentRefused: the agent does not take the message.
         :raises GatewayError: the agent cannot be reached, or what it answers is none.
         """
-        work = _Work(agent, Progress(), self._settings)
+        work = _Work(agent, Progress(), self._settings, answered=str(message.get("taskId", "")))
         # In a task of its own: who cancels this must not lose the agent's name for what is to be cancelled.
         running = self._background.start(work.submit(message), name=f"a task of agent {agent.id}")
         try:
@@ -65,26 +68,36 @@ class Delegations:
 
 
 class _Work:
-    """One task, and one agent that is asked about it."""
+    """One task, and one agent that is asked about it.
 
-    def __init__(self, agent: Agent, progress: Progress, settings: A2ASettings) -> None:
+    :param answered: the task that a message goes on with, empty for a new one.
+    """
+
+    def __init__(
+        self, agent: Agent, progress: Progress, settings: A2ASettings, *, answered: str = ""
+    ) -> None:
         self._agent = agent
         self._progress = progress
         self._settings = settings
+        self._answered = answered
         self._error: AgentRefused | GatewayError | None = None
         self._named = asyncio.Event()
         """Set when the task has a name, or will never have one."""
+        if answered:
+            self._named.set()
 
     def outcome(self) -> Progress:
-        """Return how far the task is; what went wrong is part of that, if there is a task.
+        """Return how far the task is; what went wrong is part of that, if anything is known of the task.
 
         :raises AgentRefused: the agent refused.
         :raises GatewayError: the agent could not be spoken to.
         """
         error, progress = self._error, self._progress
-        if error is not None and (not progress.is_known or isinstance(error, AgentRefused)):
+        if error is not None and not progress.is_known:
             raise error
-        if error is not None:
+        if isinstance(error, AgentRefused):
+            progress.trouble = f"the agent says {short(error.message)!r}"
+        elif error is not None:
             progress.trouble = error.message
         return progress
 
@@ -105,10 +118,11 @@ class _Work:
             async with asyncio.timeout(_GRACE):
                 await self._named.wait()
         running.cancel()
-        if self._progress.is_task and self._progress.goes_on:
+        task_id = self._progress.task_id or self._answered
+        if task_id and self._progress.goes_on:
             by = asyncio.get_running_loop().time() + _GRACE
             with suppress(AgentRefused, GatewayError):
-                await self._agent.call("CancelTask", {"id": self._progress.task_id}, expires_at=by)
+                await self._agent.call("CancelTask", {"id": task_id}, expires_at=by)
 
     async def _within_bounds(self, message: Json | None) -> None:
         try:
@@ -135,27 +149,24 @@ class _Work:
                     raise
                 await asyncio.sleep(wait)
             else:
-                return
+                break
+        if not self._progress.is_known:
+            raise UpstreamError("its answer is neither a task nor a message")
 
     async def _sent(self, message: Json) -> None:
         if self._agent.streams and await self._streamed(message):
             return
         params: Json = {"message": message}
-        if self._settings.polling_enabled:
-            # So that the task has a name early on, by which it can be cancelled.
+        if self._settings.polling_enabled and not self._answered:
+            # So that the task has a name early on, by which it can be cancelled. One that is answered has
+            # one, and would be told at once as it was: waiting for that answer.
             params["configuration"] = {"returnImmediately": True}
         self._take(await self._agent.call("SendMessage", params))
-        if not self._progress.is_known:
-            raise UpstreamError("its answer is neither a task nor a message")
 
     async def _streamed(self, message: Json) -> bool:
         """Follow a stream; tell whether the agent took the message, and may be asked for the rest."""
         try:
-            async with aclosing(self._agent.stream("SendStreamingMessage", {"message": message})) as events:
-                async for event in events:
-                    self._take(event)
-                    if not self._progress.goes_on:
-                        return True
+            await self._follow_stream({"message": message})
         except AgentRefused as error:
             if error.code not in _NO_STREAMS or self._progress.is_known:
                 raise
@@ -165,6 +176,19 @@ class _Work:
             if not self._progress.is_task:
                 raise
         return True
+
+    async def _follow_stream(self, params: Json) -> None:
+        loop = asyncio.get_running_loop()
+        stream = self._agent.stream("SendStreamingMessage", params)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as silence, aclosing(stream) as events:
+                async for event in events:
+                    self._take(event)
+                    if self._progress.has_ended:
+                        return
+                    # A task that is answered may be told first as it was: waiting. Where it waits, most
+                    # streams end, and some fall silent.
+                    silence.reschedule(None if self._progress.goes_on else loop.time() + _QUIET)
 
     async def _poll(self) -> None:
         """Ask how the task is until it ends, wants something, or was asked for often enough."""

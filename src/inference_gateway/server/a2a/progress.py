@@ -58,9 +58,14 @@ class Progress:
         self._room = _ROOM
 
     @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self._is_answered or self.state.is_terminal
+
+    @property
     def goes_on(self) -> bool:
         """Whether the agent is still at work, as far as is known."""
-        return not (self._is_answered or self.state.is_terminal or self.state.is_interrupted)
+        return not (self.has_ended or self.state.is_interrupted)
 
     @property
     def is_task(self) -> bool:
