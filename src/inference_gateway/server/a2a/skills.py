@@ -60,14 +60,17 @@ def _skills(agent: Agent) -> Iterator[AgentSkill]:
 
 
 def _free(agent_id: str, skill_id: str, taken: Collection[str]) -> str:
-    """Name a tool by agent and skill; the mark of a clash depends on nothing but these two."""
+    """Name a tool by agent and skill; the mark of a clash is made of nothing but these two."""
     name = bounded(f"{PREFIX}{agent_id}_{clean(skill_id)}" if skill_id else f"{PREFIX}{agent_id}")
-    return marked(name, f"{agent_id} {skill_id}") if name in taken else name
+    origin = f"{agent_id} {skill_id}"
+    while name in taken:
+        name, origin = marked(name, origin), f"{origin} again"
+    return name
 
 
 def _description(agent: Agent, skill: AgentSkill) -> str:
-    said = " ".join(f"{skill.name}: {skill.description}".split()) if skill.name else skill.description
-    whole = f"Has the agent {agent.id!r} work. In its own words: {said}"
-    if skill.examples:
-        whole += " For example: " + "; ".join(" ".join(each.split()) for each in skill.examples)
+    said = f"{skill.name}: {skill.description}" if skill.name else skill.description
+    examples = f" For example: {'; '.join(skill.examples)}" if skill.examples else ""
+    words = " ".join(f"{said}{examples}".split())
+    whole = f"Has the agent {agent.id!r} work. In its own words: {words}"
     return whole if len(whole) <= LONGEST_DESCRIPTION else whole[: LONGEST_DESCRIPTION - 1] + "…"
