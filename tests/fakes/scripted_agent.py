@@ -57,10 +57,19 @@ class ScriptedAgent:
     """An agent of A2A 1.0 on a free loopback port.
 
     :param answers: by method: a result, a list of events for a stream, a `Refusal`, or what answers itself.
+    :param hides_card: whether it takes requests for its card and never answers them.
     :param card: members of its card.
     """
 
-    def __init__(self, answers: Mapping[str, Any], *, streaming: bool = False, **card: Any) -> None:
+    def __init__(
+        self,
+        answers: Mapping[str, Any],
+        *,
+        streaming: bool = False,
+        hides_card: bool = False,
+        **card: Any,
+    ) -> None:
+        self._hides_card = hides_card
         self.answers = dict(answers)
         self.asked: list[tuple[str, dict[str, Any]]] = []
         """Methods and parameters of the requests that came."""
@@ -87,7 +96,7 @@ class ScriptedAgent:
 
     async def _serve(self, call: Call) -> None:
         if call.method == "GET":
-            await call.respond_json(self.card)
+            await (hang(call, {}) if self._hides_card else call.respond_json(self.card))
             return
         request = call.json()
         self.asked.append((request["method"], request.get("params", {})))

@@ -165,6 +165,21 @@ def test_agents_that_cannot_be_reached_are_not_offered(
     assert offered(alone, provider) == {}
 
 
+def test_agents_are_offered_once_they_have_their_names(
+    start_agent: Start, open_chats: Open, provider: FakeProvider
+) -> None:
+    slow = start_agent(hides_card=True)
+    chats = open_chats(slow, start_agent(), wait=False, **with_provider(provider))
+    found: list[Any] = []
+
+    def is_offered() -> bool:
+        found[:] = offered(chats, provider).values()
+        return bool(found)
+
+    eventually(is_offered)
+    assert found[0]["parameters"]["properties"]["agent"]["enum"] == ["scripted"]
+
+
 @pytest.mark.parametrize("header", ["X-A2A-Bypass", "X-Direct-Provider"])
 def test_a_caller_may_do_without_agents(
     start_agent: Start, open_chats: Open, provider: FakeProvider, header: str

@@ -97,6 +97,12 @@ class Agents:
             for agent, id in self._first_ids.items()
         ]
 
+    def usable(self) -> tuple[Agent, ...]:
+        """Return the agents that can be spoken to, as soon as they are called what they will be."""
+        return tuple(
+            agent for agent in self._agents if agent.state == "available" and agent not in self._unsettled
+        )
+
     def find(self, id: str) -> Agent | None:
         """Return the agent that goes by an id; an id of old, made of a URL, is still good."""
         return self._ids.get(id)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Final
 
+from inference_gateway.server.a2a.agent import Agent
 from inference_gateway.server.a2a.asking import (
     CARD,
     QUERY,
@@ -38,12 +39,12 @@ _ORDER: Final[Mapping[str, object]] = {
 }
 
 
-_View = tuple[tuple[str, str, int], ...]
+_View = tuple[tuple[str, int], ...]
 
 
-def _view(agents: Agents) -> _View:
+def _view(agents: Sequence[Agent]) -> _View:
     """Return what changes when the tools are to be told anew."""
-    return tuple([(agent.id, agent.state, agent.changes) for agent in agents.listed()])
+    return tuple([(agent.id, agent.changes) for agent in agents])
 
 
 class SelectorToolbox:
@@ -60,9 +61,10 @@ class SelectorToolbox:
 
     def definitions(self) -> tuple[bytes, ...]:
         """Return the three, or nothing where no agent can be reached."""
-        if self._seen != (seen := _view(self._agents)):
+        usable = self._agents.usable()
+        if self._seen != (seen := _view(usable)):
             self._seen = seen
-            ids = [agent.id for agent in self._agents.listed() if agent.state == "available"]
+            ids = [agent.id for agent in usable]
             self._definitions = (_card(ids), _submit(ids), _query(ids)) if ids else ()
         return self._definitions
 
@@ -125,12 +127,14 @@ class DirectToolbox:
         return self._asking.submit(tool.agent, order, tool=name, skill=tool.skill)
 
     def _refresh(self) -> None:
-        if self._seen == (seen := _view(self._agents)):
+        usable = self._agents.usable()
+        if self._seen == (seen := _view(usable)):
             return
         self._seen = seen
+        # Names are given to the skills of all agents, so that they do not depend on who is down.
         tools = skill_tools(self._agents.listed(), reserved=_OWN)
         self._tools = {tool.name: tool for tool in tools}
-        offered = [tool for tool in tools if tool.agent.state == "available"]
+        offered = [tool for tool in tools if tool.agent in usable]
         ids = list(dict.fromkeys(tool.agent.id for tool in offered))
         skills = [_function(tool.name, tool.description, _ORDER, "message") for tool in offered]
         self._definitions = (*skills, _query(ids)) if ids else ()
