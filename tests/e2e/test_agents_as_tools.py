@@ -14,6 +14,8 @@ from fakes.gateway import FakeGateway
 from fakes.http_server import eventually
 from fakes.mcp_servers import PythonServer
 from fakes.node_agents import NodeAgents, needs_node_agents
+from fakes.provider import FakeProvider
+from fakes.turns import call, calling, saying, taking_turns
 from inference_gateway import InferenceGatewayClient, StreamCallbacks
 
 Start = Callable[..., FakeGateway]
@@ -120,6 +122,21 @@ def test_agents_in_another_language_work_for_a_model(
     failed = submit(gateway, agent, "fail")
     assert (failed["state"], failed["message"]) == ("failed", {"text": "I cannot do that."})
     assert submit(gateway, agent, "login")["state"] == "auth-required"
+
+
+@needs_node_agents
+def test_pictures_of_agents_are_shown_to_models_that_see(
+    start: Start, node_agents: NodeAgents, start_provider: Callable[..., FakeProvider]
+) -> None:
+    arguments = {"agent": "node-new", "message": "mixed"}
+    provider = start_provider(taking_turns(calling(call("a2a_submit_task", arguments)), saying("seen")))
+    gateway = start(
+        f"{node_agents.url}/new", ENABLE_VISION="true", OPENAI_API_KEY="k", OPENAI_API_URL=provider.url
+    )
+    assert gateway.chat(body()).json()["choices"][0]["message"]["content"] == "seen"
+    told, shown = provider.calls[-1].json()["messages"][-2:]
+    assert json.loads(told["content"])["artifacts"][0]["files"][1]["note"] == "picture 1"
+    assert shown["content"][1]["image_url"]["url"] == "data:image/png;base64,iVBORw0KGgo="
 
 
 def leave(gateway: FakeGateway, request: bytes, until: Callable[[], bool]) -> None:

@@ -15,7 +15,11 @@ _MOST: Final = 100
 
 def sketch(agent: Agent) -> dict[str, object]:
     """Say in short who an agent is and what it can do."""
-    found: dict[str, object] = {"agent": agent.id, "name": _cut(agent.name, _BRIEF), "state": agent.state}
+    found: dict[str, object] = {
+        "agent": agent.id,
+        "name": _cut(agent.name or agent.id, _BRIEF),
+        "state": agent.state,
+    }
     if agent.card is not None:
         found["description"] = _cut(agent.card.description, _BRIEF)
         found["skills"] = [_cut(skill.name or skill.id, _BRIEF) for skill in agent.card.skills[:_MOST]]
@@ -24,7 +28,11 @@ def sketch(agent: Agent) -> dict[str, object]:
 
 def portrait(agent: Agent) -> dict[str, object]:
     """Say who an agent is and what it can do, as its card has it."""
-    found: dict[str, object] = {"agent": agent.id, "name": _cut(agent.name, _BRIEF), "state": agent.state}
+    found: dict[str, object] = {
+        "agent": agent.id,
+        "name": _cut(agent.name or agent.id, _BRIEF),
+        "state": agent.state,
+    }
     if agent.last_error:
         found["last_error"] = agent.last_error
     card = agent.card
