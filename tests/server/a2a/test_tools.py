@@ -458,6 +458,45 @@ def test_a_call_that_lacks_something_is_told_what(start_agent: Start, open_chats
     assert chats.call("a2a_query_task", agent="scripted") == "Error: a2a_query_task requires a 'task_id'"
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (200, b"<html>Sign in</html>", [("content-type", "text/html")]),
+        (302, b"", [("location", "https://elsewhere.example/")]),
+        (500, b'{"detail": "secret stack"}', []),
+        (200, b"", []),
+        (200, b'{"jsonrpc": "2.0", "id": 1}', []),
+    ],
+    ids=["page", "redirect", "broken", "nothing", "neither"],
+)
+@pytest.mark.parametrize("streaming", [True, False], ids=["stream", "plain"])
+def test_what_is_no_reply_is_an_error_for_the_model_alone(
+    start_agent: Start, open_chats: Open, streaming: bool, status: int, body: bytes, headers: Any
+) -> None:
+    async def answer(call: Call, request: Any) -> None:
+        await call.respond(status, body, headers)
+
+    agent = start_agent({"SendStreamingMessage": answer, "SendMessage": answer}, streaming=streaming)
+    chats = open_chats(agent)
+    said = chats.fails()
+    assert said.startswith("the agent 'scripted' cannot be used: ")
+    assert "secret" not in said
+    assert len(agent.methods()) == 1
+    assert chats.states() == ["available"]
+
+
+def test_an_event_without_end_is_not_read_to_its_end(start_agent: Start, open_chats: Open) -> None:
+    async def huge(call: Call, request: Any) -> None:
+        await call.begin_stream()
+        await call.piece(event(request, {"task": task("WORKING")}))
+        for _ in range(20):
+            await call.piece(b"data: " + b"x" * 1024 * 1024)
+        await hang(call, request)
+
+    agent = start_agent({"SendStreamingMessage": huge, "GetTask": task("COMPLETED", "done")}, streaming=True)
+    assert open_chats(agent).submit()["message"] == {"text": "done"}
+
+
 def test_a_stream_that_ends_in_an_error_tells_what_is_known(start_agent: Start, open_chats: Open) -> None:
     async def failing(call: Call, request: Any) -> None:
         error = {"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32603, "message": "Oh."}}
