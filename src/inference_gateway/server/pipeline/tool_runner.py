@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from copy import copy
 from math import inf
 from time import perf_counter
 
@@ -36,8 +37,9 @@ class ToolRunner:
         """Return a runner of what is in none of these families."""
         other = self._others.get(families)
         if other is None:
-            left = [toolbox for toolbox in self._toolboxes if toolbox.family not in families]
-            other = self._others[families] = ToolRunner(left, parallel=self._parallel)
+            other = self._others[families] = copy(self)
+            other._toolboxes = tuple(each for each in self._toolboxes if each.family not in families)
+            other._known, other._named, other._others = (), {}, {}
         return other
 
     def definitions(self) -> dict[str, bytes]:
