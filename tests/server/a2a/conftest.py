@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from fakes.agents import Agents
+from fakes.chats import body
 from fakes.gateway import FakeGateway
+from fakes.http_server import eventually
 from fakes.provider import Call, FakeProvider
+from fakes.scripted_agent import ScriptedAgent
 
 Start = Callable[..., FakeGateway]
 Speak = Callable[[Call], Awaitable[None]]
@@ -92,3 +95,80 @@ def ask(gateway: FakeGateway, method: str, params: object = None, **more: Any) -
     headers = more.pop("headers", None)
     body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params or {"message": MESSAGE}, **more}
     return gateway.request("POST", "/a2a/scripted", body, headers)
+
+
+StartScripted = Callable[..., ScriptedAgent]
+
+
+@pytest.fixture
+def start_scripted() -> Iterator[StartScripted]:
+    """Start scripted agents; each runs until the test ends."""
+    started: list[ScriptedAgent] = []
+
+    def start(answers: Any = None, **options: Any) -> ScriptedAgent:
+        started.append(ScriptedAgent(answers or {}, **options))
+        return started[-1]
+
+    yield start
+    for agent in started:
+        agent.close()
+
+
+class Chats:
+    """A gateway with agents, and what its models are told."""
+
+    def __init__(self, gateway: FakeGateway) -> None:
+        self.gateway = gateway
+
+    def call(self, name: str, /, *, headers: Any = None, **arguments: Any) -> str:
+        """Have a model call a tool; return what it is told."""
+        script = json.dumps([[{"name": name, "arguments": arguments}]])
+        reply = self.gateway.chat(
+            body("mock/tools", messages=[{"role": "user", "content": script}]), headers=headers
+        )
+        return str(reply.json()["choices"][0]["message"]["content"])
+
+    def submit(self, message: str = "act", **arguments: Any) -> Any:
+        """Have a model give the scripted agent work; return what it is told."""
+        return json.loads(self.call("a2a_submit_task", agent="scripted", message=message, **arguments))
+
+    def fails(self, message: str = "act", **arguments: Any) -> str:
+        """Have a model give work that cannot be done; return what it is told."""
+        said = self.call("a2a_submit_task", **{"agent": "scripted", "message": message, **arguments})
+        assert said.startswith("Error: ")
+        return said.removeprefix("Error: ")
+
+    def states(self) -> list[str]:
+        """How the agents are."""
+        agents = self.gateway.server._gateway.a2a
+        assert agents is not None
+        return [agent.state for agent in agents.listed()]
+
+
+OpenChats = Callable[..., Chats]
+
+
+def with_provider(provider: FakeProvider) -> dict[str, str]:
+    """Settings that make a provider the gateway's OpenAI."""
+    return {"OPENAI_API_KEY": "k", "OPENAI_API_URL": provider.url}
+
+
+@pytest.fixture
+def open_chats(start_gateway: Callable[..., FakeGateway]) -> OpenChats:
+    """Start a gateway that knows these agents, and wait until they are available."""
+
+    def start(*agents: ScriptedAgent, wait: bool = True, **environ: str) -> Chats:
+        settings = {
+            "A2A_ENABLED": "true",
+            "A2A_AGENTS": ",".join(agent.url for agent in agents),
+            "A2A_INITIAL_BACKOFF": "10ms",
+            "A2A_POLLING_INTERVAL": "10ms",
+            "MOCK_ENABLED": "true",
+            **environ,
+        }
+        chats = Chats(start_gateway(**settings))
+        if wait:
+            eventually(lambda: set(chats.states()) <= {"available"})
+        return chats
+
+    return start

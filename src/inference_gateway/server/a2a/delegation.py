@@ -24,6 +24,8 @@ _QUIET: Final = 1.0
 """Seconds of silence after which a stream that tells of a task that waits is taken for ended."""
 _GRACE: Final = 5.0
 """Seconds that an agent has to name a task that nobody wants any more, and again to cancel it."""
+_LAST_WORDS: Final = 1.0
+"""Seconds that the end of the process waits for such agents."""
 _NO_STREAMS: Final = frozenset({-32601, -32004})
 """Codes of agents that have no streams after all: method not found, unsupported operation."""
 
@@ -37,6 +39,7 @@ class Delegations:
     def __init__(self, settings: A2ASettings, background: Background) -> None:
         self._settings = settings
         self._background = background
+        self._abandoned: set[asyncio.Task[None]] = set()
 
     async def submit(self, agent: Agent, message: Json) -> Progress:
         """Send a message; wait until its task ends, wants something or has taken too long.
@@ -52,7 +55,9 @@ class Delegations:
         try:
             await asyncio.shield(running)
         except asyncio.CancelledError:
-            self._background.start(work.abandon(running), name=f"the end of a task of agent {agent.id}")
+            ending = self._background.start(work.abandon(running), name=f"the end of a task of {agent.id}")
+            self._abandoned.add(ending)
+            ending.add_done_callback(self._abandoned.discard)
             raise
         return work.outcome()
 
@@ -65,6 +70,13 @@ class Delegations:
         work = _Work(agent, Progress(task_id), self._settings)
         await work.follow()
         return work.outcome()
+
+    async def close(self) -> None:
+        """Give agents a moment to hear of tasks that nobody waits for any more."""
+        # Who was cancelled just now has not said so yet.
+        await asyncio.sleep(0)
+        if self._abandoned:
+            await asyncio.wait(self._abandoned, timeout=_LAST_WORDS)
 
 
 class _Work:

@@ -1,7 +1,7 @@
 """Agents as tools of a model: three that know and ask all of them, or one for each of their skills."""
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from inference_gateway.server.a2a.agent import Agent
 from inference_gateway.server.a2a.asking import (
@@ -15,12 +15,22 @@ from inference_gateway.server.a2a.asking import (
     Whom,
     arguments_of,
 )
+from inference_gateway.server.a2a.delegation import Delegations
 from inference_gateway.server.a2a.registry import Agents
 from inference_gateway.server.a2a.skills import SkillTool, skill_tools
 from inference_gateway.server.tool_results import written
-from inference_gateway.server.toolbox import ToolResult
+from inference_gateway.server.toolbox import Toolbox, ToolResult
 
 FAMILY: Final = "a2a"
+
+
+class AgentTools(NamedTuple):
+    """Agents as tools, and the work that they are at."""
+
+    toolbox: Toolbox
+    delegations: Delegations
+
+
 _OWN: Final = frozenset({CARD, SUBMIT, QUERY})
 
 _ORDER: Final[Mapping[str, object]] = {

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from inference_gateway.server.settings import A2AAgentSettings, ServerSettings, Settings
 from inference_gateway.server.tasks import Background
-from inference_gateway.server.toolbox import Toolbox
 from inference_gateway.server.transport.pool import Pool
 
 if TYPE_CHECKING:
     from inference_gateway.server.a2a.hosting import Hosting
     from inference_gateway.server.a2a.line import Line
     from inference_gateway.server.a2a.registry import Agents
+    from inference_gateway.server.a2a.toolboxes import AgentTools
 
 logger = logging.getLogger("inference_gateway.a2a")
 
@@ -35,15 +35,16 @@ def open_a2a(settings: Settings, pool: Pool, background: Background) -> "Agents 
     return Agents(settings.a2a, background, line)
 
 
-def open_agent_tools(settings: Settings, agents: "Agents", background: Background) -> Toolbox:
+def open_agent_tools(settings: Settings, agents: "Agents", background: Background) -> "AgentTools":
     """Make the agents tools of models."""
     from inference_gateway.server.a2a.asking import Asking
     from inference_gateway.server.a2a.delegation import Delegations
-    from inference_gateway.server.a2a.toolboxes import DirectToolbox, SelectorToolbox
+    from inference_gateway.server.a2a.toolboxes import AgentTools, DirectToolbox, SelectorToolbox
 
-    asking = Asking(agents, Delegations(settings.a2a, background), limit=settings.a2a.max_result_size)
+    delegations = Delegations(settings.a2a, background)
+    asking = Asking(agents, delegations, limit=settings.a2a.max_result_size)
     kind = DirectToolbox if settings.a2a.tool_mode == "direct" else SelectorToolbox
-    return kind(agents, asking)
+    return AgentTools(kind(agents, asking), delegations)
 
 
 def open_host(settings: Settings, agents: "Agents | None") -> "Hosting | None":

@@ -41,6 +41,7 @@ from inference_gateway.server.transport.pool import Pool
 if TYPE_CHECKING:
     from inference_gateway.server.a2a.hosting import Hosting
     from inference_gateway.server.a2a.registry import Agents
+    from inference_gateway.server.a2a.toolboxes import AgentTools
     from inference_gateway.server.mcp.service import MCP
     from inference_gateway.server.telemetry.push import Push
     from inference_gateway.server.tracing.tracer import Tracer
@@ -78,6 +79,8 @@ class Gateway(msgspec.Struct):
     """The agents, where that is on."""
     agent_host: "Hosting | None"
     """Shows agents to clients, where that is on as well."""
+    agent_tools: "AgentTools | None"
+    """Lets models give agents work, where agents are on."""
     exposes_agents: bool
     """Whether clients may list agents, and speak to them."""
     known_origins: frozenset[str]
@@ -119,6 +122,8 @@ class Gateway(msgspec.Struct):
         """Close connections and end background work."""
         if self.mcp is not None:
             self.mcp.end()
+        if self.agent_tools is not None:
+            await self.agent_tools.delegations.close()
         if self.tracer is not None:
             await self.tracer.exporter.close()
         await self.background.close()
@@ -142,14 +147,12 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
     ran = recorder.tool_ran if recorder is not None else None
     mcp = open_mcp(settings, background, ran=ran)
     agents = open_a2a(settings, pool, background)
-    tools = _tool_loop(settings, toolboxes(mcp), background, ran)
+    agent_tools = open_agent_tools(settings, agents, background) if agents is not None else None
+    tools = _tool_loop(settings, toolboxes(mcp, agent_tools), background, ran)
     tracer = open_tracing(settings)
     calls = CallSpans(providers.configured, propagates=tracer.propagates) if tracer is not None else None
     is_measured = recorder is not None or settings.log_access or tracer is not None
     measuring = Measuring(recorder) if is_measured else None
-    agent_tools = open_agent_tools(settings, agents, background) if agents is not None else None
-    tools = _tool_loop(settings, toolboxes(mcp, agent_tools), background, ran)
-    measuring = Measuring(recorder) if recorder is not None or settings.log_access else None
     stages = _stages(settings, providers, catalog, rules, measuring, tools)
     if calls is not None:
         stages.append(calls)
@@ -177,6 +180,7 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
         exposes_tools=settings.mcp.expose,
         a2a=agents,
         agent_host=open_host(settings, agents),
+        agent_tools=agent_tools,
         exposes_agents=settings.a2a.expose,
         known_origins=frozenset(settings.server.cors_origins),
         measuring=measuring,
@@ -197,10 +201,9 @@ _CHANGING = (ToolLoop, FieldRules, Reasoning)
 """Stages that change a request; what only checks or limits one is never passed by."""
 
 
-def toolboxes(mcp: "MCP | None", agent_tools: Toolbox | None) -> list[Toolbox]:
+def toolboxes(mcp: "MCP | None", agents: "AgentTools | None") -> list[Toolbox]:
     """Collect what tools there are, in the order in which their names count."""
-    mcp_tools = mcp.toolbox if mcp is not None else None
-    return [toolbox for toolbox in (mcp_tools, agent_tools) if toolbox is not None]
+    return [each.toolbox for each in (mcp, agents) if each is not None]
 
 
 def _tool_loop(
