@@ -50,6 +50,9 @@ class Hosting:
         """
         agent = await self._found(id)
         if not agent.document:
+            # It may be on its way.
+            await self._agents.settled()
+        if not agent.document:
             raise UpstreamError(
                 f"the agent {agent.id!r} has no card: {agent.last_error or 'it was not read yet'}"
             )
