@@ -296,6 +296,14 @@ def test_without_polling_a_task_is_waited_for_by_the_agent(
     assert agent.methods() == ["SendMessage", "GetTask"]
 
 
+def test_the_time_that_agents_take_is_measured(start_scripted: StartScripted, open_chats: OpenChats) -> None:
+    agent = start_scripted({"SendMessage": {"task": task("COMPLETED", "done")}})
+    chats = open_chats(agent, TELEMETRY_ENABLED="true", TELEMETRY_METRICS_PORT="0")
+    chats.submit()
+    name, found = "gen_ai_execute_tool_duration_seconds_count", chats.gateway.metrics()
+    assert found.total(name, gen_ai_tool_name="a2a_submit_task") == 1
+
+
 def test_a_skill_is_told_to_its_agent(start_scripted: StartScripted, open_chats: OpenChats) -> None:
     agent = start_scripted({"SendMessage": {"task": task("INPUT_REQUIRED", "Which?")}})
     chats = open_chats(agent, A2A_TOOL_MODE="direct")

@@ -230,7 +230,8 @@ def test_tools_that_models_ask_for_are_counted_whole_and_streamed(measured: Star
                 [chunk({"tool_calls": calls}), chunk({"tool_calls": more}), chunk({}, "stop"), DONE]
             )
         else:
-            message = {"role": "assistant", "tool_calls": [{**calls[0], "function": {"name": "add"}}]}
+            asked = [{**calls[0], "function": {"name": name}} for name in ("add", "a2a_submit_task")]
+            message = {"role": "assistant", "tool_calls": asked}
             await call.respond_json({**ANSWER, "choices": [{"message": message, "finish_reason": "stop"}]})
 
     gateway = measured(script)
@@ -239,7 +240,8 @@ def test_tools_that_models_ask_for_are_counted_whole_and_streamed(measured: Star
     found, name = gateway.metrics(), "inference_gateway_tool_calls_total"
     assert found.total(name, gen_ai_tool_name="mcp_time", gen_ai_tool_type="mcp") == 1
     assert found.total(name, gen_ai_tool_name="add", gen_ai_tool_type="standard_tool_use") == 1
-    assert found.total(name) == 2
+    assert found.total(name, gen_ai_tool_name="a2a_submit_task", gen_ai_tool_type="a2a") == 1
+    assert found.total(name) == 3
 
 
 def test_models_beyond_the_limit_count_as_other(measured: Start) -> None:

@@ -246,8 +246,13 @@ def _own(family: Family) -> Counts:
     return lambda name, labels: name == family.name and labels.get("source") == OWN_SOURCE
 
 
+_FAMILIES = frozenset({"a2a", "mcp"})
+"""How names of the gateway's tools begin."""
+
+
 def _tool_type(name: str) -> str:
-    return "mcp" if name.startswith("mcp_") else "standard_tool_use"
+    family = name.partition("_")[0]
+    return family if family in _FAMILIES else "standard_tool_use"
 
 
 def _flag(value: bool) -> str:
