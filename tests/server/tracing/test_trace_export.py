@@ -103,6 +103,16 @@ def test_spans_that_a_collector_leaves_out_are_counted(traced: Start) -> None:
     collector.close()
 
 
+def test_lost_spans_are_among_the_metrics(traced: Start) -> None:
+    collector = Collector(400)
+    gateway = traced(
+        TELEMETRY_TRACING_OTLP_ENDPOINT=collector.url, TELEMETRY_ENABLED="true", TELEMETRY_METRICS_PORT="0"
+    )
+    gateway.request("GET", "/v1/models")
+    eventually(lambda: gateway.metrics().total("inference_gateway_spans_dropped_total") == 1)
+    collector.close()
+
+
 def test_a_collector_that_is_down_costs_spans_and_nothing_else(
     traced: Start, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
