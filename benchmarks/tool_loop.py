@@ -16,7 +16,8 @@ from inference_gateway.server.pipeline.tool_runner import ToolRunner
 from inference_gateway.server.pipeline.tools import Bounds, ToolLoop
 from inference_gateway.server.tasks import Background
 from inference_gateway.server.toolbox import ToolResult
-from inference_gateway.server.transport.messages import IterableSource, Response
+from inference_gateway.server.transport.iterable_source import IterableSource
+from inference_gateway.server.transport.messages import Response
 
 ROUNDS = 7
 REQUESTS = 2000

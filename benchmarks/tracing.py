@@ -19,10 +19,11 @@ from inference_gateway.server.tasks import Background
 from inference_gateway.server.tracing.export import Exporter, Terms
 from inference_gateway.server.tracing.sampling import sampler
 from inference_gateway.server.tracing.tracer import Tracer
+from inference_gateway.server.transport.call import Call
 from inference_gateway.server.transport.connector import Connector
+from inference_gateway.server.transport.limits import PoolLimits
 from inference_gateway.server.transport.messages import Header, Request, Response
-from inference_gateway.server.transport.pool import Pool, PoolLimits
-from inference_gateway.server.transport.upstream import Call
+from inference_gateway.server.transport.pool import Pool
 
 _ROUNDS = 7
 _REQUESTS = 10_000

@@ -27,6 +27,7 @@ FLOORS = {
     "server.errors": 1,
     "server.codec": 1,
     "server.encodings": 1,
+    "server.chat_shapes": 1,
     "server.chat_stream": 1,
     "server.tasks": 1,
     "server.principal": 1,

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 from inference_gateway.server.api.answers import error_response
 from inference_gateway.server.errors import GatewayError
+from inference_gateway.server.transport.connections import Connections
+from inference_gateway.server.transport.limits import Limits
 from inference_gateway.server.transport.messages import Header, Request, Response
-from inference_gateway.server.transport.server import Connections, Limits, ServerConnection
+from inference_gateway.server.transport.server import ServerConnection
 
 _QUIET = 5
 """Rounds of the loop without news after which nothing is under way: no step here takes more."""

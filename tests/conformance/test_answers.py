@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from conformance.oracle import answers_in
 from conformance.reading import Asked, OurServer
 from inference_gateway.server.errors import UpstreamError
-from inference_gateway.server.transport.messages import Header, IterableSource, Response, Sink
+from inference_gateway.server.transport.iterable_source import IterableSource
+from inference_gateway.server.transport.messages import Header, Response, Sink
 
 HEADERS: st.SearchStrategy[Header] = st.tuples(
     st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=8).map(lambda name: b"x-" + name.encode()),

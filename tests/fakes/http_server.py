@@ -12,8 +12,10 @@ import h11
 from fakes.loops import PATIENCE, LoopThread
 from inference_gateway.server.api.answers import error_response
 from inference_gateway.server.errors import GatewayError
+from inference_gateway.server.transport.connections import Connections
+from inference_gateway.server.transport.limits import Limits
 from inference_gateway.server.transport.messages import Request, Response, Sink
-from inference_gateway.server.transport.server import Connections, Limits, ServerConnection
+from inference_gateway.server.transport.server import ServerConnection
 
 T = TypeVar("T")
 

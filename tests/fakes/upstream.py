@@ -12,12 +12,14 @@ from typing import Any
 import uvloop
 
 from fakes.loops import PATIENCE
+from inference_gateway.server.transport.call import Call
 from inference_gateway.server.transport.connector import Connector
+from inference_gateway.server.transport.limits import PoolLimits
 from inference_gateway.server.transport.messages import Sink, Source
 from inference_gateway.server.transport.origin import Origin
-from inference_gateway.server.transport.pool import Pool, PoolLimits
+from inference_gateway.server.transport.pool import Pool
 from inference_gateway.server.transport.tls import client_context
-from inference_gateway.server.transport.upstream import Answer, Call
+from inference_gateway.server.transport.upstream import Answer
 
 LIMIT = 1 << 24
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"

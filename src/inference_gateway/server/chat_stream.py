@@ -10,6 +10,7 @@ import msgspec
 
 from inference_gateway import sse
 from inference_gateway.server import codec
+from inference_gateway.server.chat_shapes import decode_chunk
 from inference_gateway.server.errors import GatewayError
 from inference_gateway.server.outcome import Outcome
 
@@ -23,18 +24,6 @@ _LARGEST_EVENT = 16 * 1024 * 1024
 """Bytes of one event that are held while it is not whole."""
 
 
-class _Choice(msgspec.Struct):
-    index: int | None = 0
-    finish_reason: str | None = None
-
-
-class _Chunk(msgspec.Struct):
-    choices: list[_Choice] | None = None
-    error: msgspec.Raw = msgspec.Raw()
-    usage: msgspec.Raw = msgspec.Raw()
-
-
-_decode_chunk = msgspec.json.Decoder(_Chunk).decode
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -167,7 +156,7 @@ class ChatStream:
         """Look at one event; false where the stream ends with it."""
         try:
             codec.check_text(data)
-            chunk = _decode_chunk(data)
+            chunk = decode_chunk(data)
         except codec.UNREADABLE:
             return self._see_otherwise(data)
         if chunk.error and bytes(chunk.error) != b"null":

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import inf
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -16,7 +16,7 @@ _nullable_string: msgspec.json.Decoder[str | None] = msgspec.json.Decoder(str | 
 _nullable_flag: msgspec.json.Decoder[bool | None] = msgspec.json.Decoder(bool | None)
 
 
-class Operation(msgspec.Struct, frozen=True):
+class Operation(NamedTuple):
     """One inference API: what its requests look like and where providers take them."""
 
     name: str
@@ -24,7 +24,7 @@ class Operation(msgspec.Struct, frozen=True):
     """Which of a provider's paths serves it; the name of a field of its row."""
 
 
-class Wishes(msgspec.Struct, frozen=True):
+class Wishes(NamedTuple):
     """What the caller wishes of the request's way."""
 
     direct: bool = False

@@ -26,9 +26,10 @@ from inference_gateway.server.providers.mock.lab import Lab
 from inference_gateway.server.providers.mock.plan import End, Piece
 from inference_gateway.server.providers.mock.playing import Playing
 from inference_gateway.server.settings import MOCK_PROVIDER
-from inference_gateway.server.transport.load import Limits
+from inference_gateway.server.transport.connections import Connections
+from inference_gateway.server.transport.limits import Limits
 from inference_gateway.server.transport.messages import Request, Response, Sink
-from inference_gateway.server.transport.server import Connections, ServerConnection
+from inference_gateway.server.transport.server import ServerConnection
 
 logger = logging.getLogger("inference_gateway.lab")
 

@@ -30,9 +30,11 @@ from inference_gateway.server.telemetry.instruments import (
 )
 from inference_gateway.server.telemetry.totals import Region, Totals
 from inference_gateway.server.toolbox import ToolServer
-from inference_gateway.server.transport.load import Limits
-from inference_gateway.server.transport.messages import IterableSource, Request, Response
-from inference_gateway.server.transport.server import Connections, ServerConnection
+from inference_gateway.server.transport.connections import Connections
+from inference_gateway.server.transport.iterable_source import IterableSource
+from inference_gateway.server.transport.limits import Limits
+from inference_gateway.server.transport.messages import Request, Response
+from inference_gateway.server.transport.server import ServerConnection
 
 _SAMPLE_EVERY = 1.0
 """Seconds between two looks at what is open, for a scrape that another process answers."""

@@ -30,6 +30,7 @@ from inference_gateway.server.metrics_port import Gauges, Metering, MetricsPort,
 from inference_gateway.server.oidc import MissingExtra
 from inference_gateway.server.settings import ClientSettings, ProviderSettings, ServerSettings, Settings
 from inference_gateway.server.telemetry.totals import Totals
+from inference_gateway.server.transport.connections import Connections
 from inference_gateway.server.transport.connector import Connector
 from inference_gateway.server.transport.inbound_tls import (
     Certificates,
@@ -38,10 +39,11 @@ from inference_gateway.server.transport.inbound_tls import (
     UnusableAuthorities,
     UnusableCertificate,
 )
-from inference_gateway.server.transport.load import Limits, Load
-from inference_gateway.server.transport.pool import Pool, PoolLimits
+from inference_gateway.server.transport.limits import Limits, PoolLimits
+from inference_gateway.server.transport.load import Load
+from inference_gateway.server.transport.pool import Pool
 from inference_gateway.server.transport.proxies import Proxies, Proxy
-from inference_gateway.server.transport.server import Connections, ServerConnection
+from inference_gateway.server.transport.server import ServerConnection
 from inference_gateway.server.transport.tls import ClientCertificate, client_context, identify, trust
 
 logger = logging.getLogger("inference_gateway.serve")

@@ -15,6 +15,10 @@ class _OutputDetails(msgspec.Struct):
     audio_tokens: int | None = None
 
 
+class _Answer(msgspec.Struct):
+    usage: msgspec.Raw = msgspec.Raw()
+
+
 class _Wire(msgspec.Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -31,6 +35,7 @@ class _Wire(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Wire).decode
+_decode_answer = msgspec.json.Decoder(_Answer).decode
 _NO_INPUT_DETAILS = _InputDetails()
 _NO_OUTPUT_DETAILS = _OutputDetails()
 
@@ -80,3 +85,13 @@ _MOST = 2**40
 
 def _count(tokens: int | None) -> int:
     return min(max(tokens, 0), _MOST) if tokens is not None else 0
+
+
+def usage_in(body: bytes) -> bytes:
+    """Return what an answer says of its usage; empty where it says nothing that can be read."""
+    if b'"usage"' not in body:
+        return b""
+    try:
+        return bytes(_decode_answer(body).usage)
+    except codec.UNREADABLE:
+        return b""

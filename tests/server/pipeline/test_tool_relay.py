@@ -10,7 +10,8 @@ from inference_gateway.server.pipeline.tool_relay import Ending, Show, ToolRelay
 from inference_gateway.server.pipeline.tool_stream import ToolStream
 from inference_gateway.server.pipeline.tool_turn import Turn
 from inference_gateway.server.tasks import Background
-from inference_gateway.server.transport.messages import IterableSource, Response
+from inference_gateway.server.transport.iterable_source import IterableSource
+from inference_gateway.server.transport.messages import Response
 
 CALLING = stream_of(*pieces("mcp_x", "{}"), finish="tool_calls")
 SAYING = stream_of({"content": "a"})

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fakes.http_server import Application, Client, HTTPServer, echo
-from inference_gateway.server.transport.server import Limits
+from inference_gateway.server.transport.limits import Limits
 
 
 @pytest.fixture

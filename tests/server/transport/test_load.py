@@ -14,9 +14,10 @@ from fakes.http_server import Client, HTTPServer, Tap, eventually
 from fakes.loops import PATIENCE
 from inference_gateway.server.api.answers import error_response
 from inference_gateway.server.errors import BadRequest, GatewayError
+from inference_gateway.server.transport.iterable_source import IterableSource
+from inference_gateway.server.transport.limits import Limits
 from inference_gateway.server.transport.load import Load
-from inference_gateway.server.transport.messages import IterableSource, Request, Response
-from inference_gateway.server.transport.server import Limits
+from inference_gateway.server.transport.messages import Request, Response
 
 Start = Callable[..., HTTPServer]
 

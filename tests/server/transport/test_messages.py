@@ -5,7 +5,8 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_gateway.server.transport.messages import LOOSE, IterableSource, pack
+from inference_gateway.server.transport.iterable_source import IterableSource
+from inference_gateway.server.transport.messages import LOOSE, pack
 
 
 class Taker:

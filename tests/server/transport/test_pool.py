@@ -8,9 +8,9 @@ import pytest
 
 from fakes.upstream import OK, Peer, Provider, Taken, ask, call, on_uvloop, pooling, replying, serving
 from inference_gateway.server.errors import Overloaded, UpstreamError, UpstreamUnreachable
+from inference_gateway.server.transport.call import Call
 from inference_gateway.server.transport.origin import Origin
 from inference_gateway.server.transport.pool import Pool
-from inference_gateway.server.transport.upstream import Call
 
 HEAD_ONLY = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 CHUNKED_OK = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"

@@ -8,15 +8,15 @@ import pytest
 from fakes.http_server import Application, Client, HTTPServer, Tap, echo, eventually
 from fakes.loops import PATIENCE
 from inference_gateway.server.errors import UpstreamError
+from inference_gateway.server.transport.iterable_source import IterableSource
+from inference_gateway.server.transport.limits import Limits
 from inference_gateway.server.transport.messages import (
     Header,
-    IterableSource,
     Request,
     Response,
     Sink,
     Source,
 )
-from inference_gateway.server.transport.server import Limits
 
 Start = Callable[..., HTTPServer]
 

@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from fakes.http_server import HTTPServer, echo
 from fakes.loops import PATIENCE
 from inference_gateway.server.api.answers import error_response
-from inference_gateway.server.transport.messages import IterableSource, Request, Response
-from inference_gateway.server.transport.server import Connections, Limits, ServerConnection
+from inference_gateway.server.transport.connections import Connections
+from inference_gateway.server.transport.iterable_source import IterableSource
+from inference_gateway.server.transport.limits import Limits
+from inference_gateway.server.transport.messages import Request, Response
+from inference_gateway.server.transport.server import ServerConnection
 
 SEQUENCE = b"".join(
     [

@@ -12,8 +12,10 @@ import pytest
 
 from fakes.http_server import Application, HTTPServer, Tap, eventually
 from fakes.loops import PATIENCE
-from inference_gateway.server.transport.messages import IterableSource, Request, Response
-from inference_gateway.server.transport.server import Limits, ServerConnection
+from inference_gateway.server.transport.iterable_source import IterableSource
+from inference_gateway.server.transport.limits import Limits
+from inference_gateway.server.transport.messages import Request, Response
+from inference_gateway.server.transport.server import ServerConnection
 
 Start = Callable[..., HTTPServer]
 

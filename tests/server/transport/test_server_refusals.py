@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from fakes.http_server import Answer, Client, HTTPServer, echo, eventually
+from inference_gateway.server.transport.limits import Limits
 from inference_gateway.server.transport.messages import Request, Response
-from inference_gateway.server.transport.server import Limits
 
 Start = Callable[..., HTTPServer]
 

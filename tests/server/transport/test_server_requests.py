@@ -9,8 +9,8 @@ import pytest
 
 from fakes.http_server import Client, HTTPServer, echo, eventually
 from fakes.loops import PATIENCE
+from inference_gateway.server.transport.limits import Limits
 from inference_gateway.server.transport.messages import Request, Response
-from inference_gateway.server.transport.server import Limits
 
 GET = b"GET /%d HTTP/1.1\r\nhost: h\r\n\r\n"
 Start = Callable[..., HTTPServer]

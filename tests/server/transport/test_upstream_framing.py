@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from fakes.upstream import OK, Taken
 from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError
+from inference_gateway.server.transport.call import Call
 from inference_gateway.server.transport.origin import Origin
-from inference_gateway.server.transport.upstream import Answer, Call, UpstreamConnection
+from inference_gateway.server.transport.upstream import Answer, UpstreamConnection
 
 ORIGIN = Origin(tls=False, host="provider.test", port=80)
 HEAD = b"HTTP/1.1 200 OK\r\n"

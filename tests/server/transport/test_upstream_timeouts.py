@@ -21,8 +21,8 @@ from fakes.upstream import (
     serving,
 )
 from inference_gateway.server.errors import UpstreamTimeout
+from inference_gateway.server.transport.call import Call
 from inference_gateway.server.transport.origin import Origin
-from inference_gateway.server.transport.upstream import Call
 
 TICK = 0.05
 

@@ -11,10 +11,11 @@ from inference_gateway.server import encodings
 from inference_gateway.server.a2a.card import Card, Endpoint, UnusableCard, read
 from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError
 from inference_gateway.server.settings import A2AAgentSettings
+from inference_gateway.server.transport.call import Call
 from inference_gateway.server.transport.messages import Header
 from inference_gateway.server.transport.origin import Origin, target
 from inference_gateway.server.transport.pool import Pool
-from inference_gateway.server.transport.upstream import Answer, Call
+from inference_gateway.server.transport.upstream import Answer
 from inference_gateway.types.a2a_interfaces import card_urls
 
 LARGEST_CARD: Final = 1024 * 1024

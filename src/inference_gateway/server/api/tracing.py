@@ -15,7 +15,8 @@ from inference_gateway.server.settings import ClientSettings, Secret, Settings, 
 from inference_gateway.server.spans import Value
 from inference_gateway.server.tracing.sampling import sampler
 from inference_gateway.server.transport.connector import Connector
-from inference_gateway.server.transport.pool import Pool, PoolLimits
+from inference_gateway.server.transport.limits import PoolLimits
+from inference_gateway.server.transport.pool import Pool
 from inference_gateway.server.transport.proxies import Proxies, Proxy
 from inference_gateway.server.transport.tls import ClientCertificate, client_context, identify, trust
 

@@ -5,9 +5,9 @@ from math import inf
 
 from inference_gateway._version import __version__
 from inference_gateway.server.errors import UpstreamError
+from inference_gateway.server.transport.call import Call
 from inference_gateway.server.transport.origin import Origin, target
 from inference_gateway.server.transport.pool import Pool
-from inference_gateway.server.transport.upstream import Call
 
 PATIENCE = 10.0
 """Seconds that one document may take."""

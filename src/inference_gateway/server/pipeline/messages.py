@@ -4,25 +4,12 @@ from collections.abc import Awaitable
 
 import msgspec
 
+from inference_gateway.server.chat_shapes import MESSAGES, decode_parts
 from inference_gateway.server.codec import UNREADABLE, Document
 from inference_gateway.server.errors import BadRequest
 from inference_gateway.server.inference import InferenceRequest
 from inference_gateway.server.pipeline.chain import Handler
 from inference_gateway.server.transport.messages import Response
-
-
-class _Message(msgspec.Struct):
-    role: str
-    content: msgspec.Raw = msgspec.Raw()
-
-
-class _Part(msgspec.Struct):
-    type: str = ""
-    image_url: msgspec.Raw = msgspec.Raw()
-
-
-_messages: msgspec.json.Decoder[list[_Message] | None] = msgspec.json.Decoder(list[_Message] | None)
-_decode_parts = msgspec.json.Decoder(list[_Part]).decode
 
 _NO_IMAGE = (msgspec.Raw(), msgspec.Raw(b"null"))
 _IMAGES = frozenset({"image_url", "image", "input_image"})
@@ -37,7 +24,7 @@ class Conversation:
 
     def __call__(self, request: InferenceRequest, call_next: Handler) -> Awaitable[Response]:
         """Let the request on if it has messages that may pass."""
-        messages = request.document.get("messages", _messages, expected=_SHAPE)
+        messages = request.document.get("messages", MESSAGES, expected=_SHAPE)
         if not messages:
             raise BadRequest(f"'messages' is missing or empty: give {_SHAPE}")
         if not self._images:
@@ -51,7 +38,7 @@ class Conversation:
 
     def _check_parts(self, content: msgspec.Raw, name: str) -> None:
         try:
-            parts = _decode_parts(content)
+            parts = decode_parts(content)
         except UNREADABLE:
             raise BadRequest(f"'{name}' must be a string or a list of parts with a 'type'") from None
         if self._images:

@@ -14,17 +14,13 @@ from inference_gateway.server.pipeline.chat_relay import ChatRelay, ending
 from inference_gateway.server.providers.backend import Backend, ProviderAnswer
 from inference_gateway.server.transport import headers
 from inference_gateway.server.transport.messages import Header, Response
+from inference_gateway.server.usage import usage_in
 
 JSON: Header = (b"content-type", b"application/json")
 _LONGEST_WRAPPED = 4096
 """Bytes of a provider's error that are passed on where it is not JSON."""
 
 
-class _WithUsage(msgspec.Struct):
-    usage: msgspec.Raw = msgspec.Raw()
-
-
-_decode_usage = msgspec.json.Decoder(_WithUsage).decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -96,7 +92,7 @@ class Upstream:
 
 
 def _note(measurement: Measurement, body: bytes) -> None:
-    measurement.note(_usage(body))
+    measurement.note(usage_in(body))
     if tool_names.SIGN in body:
         tool_names.note_in_answer(measurement, body)
 
@@ -120,16 +116,6 @@ def _is_object(body: bytes) -> bool:
     except codec.UNREADABLE:
         return _is_object_after_all(body)
     return True
-
-
-def _usage(body: bytes) -> bytes:
-    """Return what an answer says of its usage; empty where it says nothing that can be read."""
-    if b'"usage"' not in body:
-        return b""
-    try:
-        return bytes(_decode_usage(body).usage)
-    except codec.UNREADABLE:
-        return b""
 
 
 def _is_object_after_all(body: bytes) -> bool:

@@ -4,8 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from math import inf
-
-import msgspec
+from typing import NamedTuple
 
 from inference_gateway.server import encodings
 from inference_gateway.server.errors import UpstreamError
@@ -14,16 +13,17 @@ from inference_gateway.server.providers import model_list
 from inference_gateway.server.providers.model_list import Model
 from inference_gateway.server.providers.registry import Provider
 from inference_gateway.server.providers.wire import Wire
+from inference_gateway.server.transport.call import Call
 from inference_gateway.server.transport.messages import Header, Source
 from inference_gateway.server.transport.pool import Pool
-from inference_gateway.server.transport.upstream import Answer, Call
+from inference_gateway.server.transport.upstream import Answer
 
 logger = logging.getLogger("inference_gateway.catalog")
 
 _MOST_PAGES = 50
 
 
-class Patience(msgspec.Struct, frozen=True):
+class Patience(NamedTuple):
     """How long a provider may take, in seconds; `inf` is no bound."""
 
     connect: float = 10.0

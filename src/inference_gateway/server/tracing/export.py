@@ -25,9 +25,10 @@ from inference_gateway.server.setting_kinds import Secret
 from inference_gateway.server.spans import Span, Value
 from inference_gateway.server.tasks import Background
 from inference_gateway.server.tracing import otlp
+from inference_gateway.server.transport.call import Call
 from inference_gateway.server.transport.origin import Origin
 from inference_gateway.server.transport.pool import Pool
-from inference_gateway.server.transport.upstream import Answer, Call
+from inference_gateway.server.transport.upstream import Answer
 
 logger = logging.getLogger("inference_gateway.tracing")
 

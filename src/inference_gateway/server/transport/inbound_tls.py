@@ -14,8 +14,9 @@ from typing import Literal, cast
 import msgspec
 
 from inference_gateway.server.errors import GatewayError
+from inference_gateway.server.transport.connections import Connections
 from inference_gateway.server.transport.secured import SecuredTransport
-from inference_gateway.server.transport.server import Connections, ServerConnection
+from inference_gateway.server.transport.server import ServerConnection
 
 logger = logging.getLogger("inference_gateway.tls")
 

@@ -8,8 +8,6 @@ import logging
 from collections.abc import Set as AbstractSet
 from math import inf
 
-import msgspec
-
 from inference_gateway.server.errors import Overloaded
 
 logger = logging.getLogger("inference_gateway.load")
@@ -18,18 +16,6 @@ PAUSE = 1
 """Seconds after which a client that was turned away may try again."""
 _TOLD = 1000
 """Requests turned away for each line in the log: to write one costs more than to turn one away."""
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """What one connection may ask of the server. Sizes in bytes, times in seconds, `inf` is no bound."""
-
-    max_header_size: int = 32 * 1024
-    max_url_size: int = 8 * 1024
-    max_body_size: int = 10 * 1024 * 1024
-    max_connections: int = 10_000
-    read_timeout: float = 30.0
-    write_timeout: float = 30.0
-    idle_timeout: float = 120.0
 
 
 class Load:

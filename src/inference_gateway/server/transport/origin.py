@@ -5,7 +5,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 
-class Origin(msgspec.Struct, frozen=True):
+class Origin(msgspec.Struct, frozen=True, cache_hash=True):
     """Scheme, host and port, and whose TLS context is used: what connections are pooled by."""
 
     tls: bool

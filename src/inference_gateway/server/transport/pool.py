@@ -6,23 +6,12 @@ from collections import deque
 import msgspec
 
 from inference_gateway.server.errors import Overloaded
+from inference_gateway.server.transport.call import Call
 from inference_gateway.server.transport.connector import Connector, refused_credentials, within
+from inference_gateway.server.transport.limits import PoolLimits
 from inference_gateway.server.transport.origin import Origin
 from inference_gateway.server.transport.proxies import Proxy
-from inference_gateway.server.transport.upstream import Answer, Call, ConnectionWentStale, UpstreamConnection
-
-
-class PoolLimits(msgspec.Struct, frozen=True):
-    """Caps and patience. Times in seconds; `inf` is no bound."""
-
-    connect_timeout: float = 10.0
-    """To a connection without TLS, a proxy's part in it included; and for a free one at the cap."""
-    tls_handshake_timeout: float = 10.0
-    idle_timeout: float = 30.0
-    max_idle: int = 1024
-    max_idle_per_origin: int = 256
-    max_per_origin: int = 0
-    """0 is no cap."""
+from inference_gateway.server.transport.upstream import Answer, ConnectionWentStale, UpstreamConnection
 
 
 class _Shelf:

@@ -12,12 +12,10 @@ import struct
 import sys
 import termios
 from collections import deque
-from collections.abc import Awaitable, Callable
 from math import inf
-from typing import Protocol, cast
+from typing import cast
 
 import httptools
-import msgspec
 
 from inference_gateway.server.errors import (
     BadRequest,
@@ -29,14 +27,13 @@ from inference_gateway.server.errors import (
 )
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.transport import http1
+from inference_gateway.server.transport.connections import Connections
 from inference_gateway.server.transport.deadline import Deadline
 from inference_gateway.server.transport.exchange import Exchange
 from inference_gateway.server.transport.incoming import IncomingBody
-from inference_gateway.server.transport.load import PAUSE, Limits, Load
-from inference_gateway.server.transport.messages import Ended, Header, Request, Response, index, tell_nobody
+from inference_gateway.server.transport.load import PAUSE
+from inference_gateway.server.transport.messages import Header, Request, index
 from inference_gateway.server.transport.secured import SecuredTransport
-
-Application = Callable[[Request], Awaitable[Response]]
 
 logger = logging.getLogger("inference_gateway.transport")
 
@@ -52,52 +49,6 @@ _REQUEST_LINE = 64
 """Bytes of a head that are neither target nor fields, with room to spare."""
 _RESET = struct.pack("ii", 1, 0)
 """`SO_LINGER` with no time: closing then resets."""
-
-
-class Connection(Protocol):
-    """What the server asks of an open connection."""
-
-    def drain(self) -> None:
-        """Close as soon as nobody waits for an answer."""
-
-    def drain_gently(self) -> None:
-        """The same, but let an idle client ask once more."""
-
-    def end(self, error: GatewayError) -> None:
-        """End what is under way with an error."""
-
-    def abort(self) -> None:
-        """Close at once."""
-
-    def unsent(self) -> int:
-        """Bytes that wait for the client to take them."""
-
-
-class Connections(msgspec.Struct):
-    """What the connections of one server share."""
-
-    application: Application
-    reject: Callable[[GatewayError], Response]
-    """Turns an error found before there was a request into an answer."""
-    limits: Limits
-    load: Load = msgspec.field(default_factory=Load)
-    open: set[Connection] = msgspec.field(default_factory=set)
-    none_open: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
-    draining: bool = False
-    """Whether every connection is to close after the answer under way."""
-    ended: Ended = tell_nobody
-    """Told how each request ended."""
-
-    def add(self, connection: Connection) -> None:
-        """Count a connection in."""
-        self.open.add(connection)
-        self.none_open.clear()
-
-    def remove(self, connection: Connection) -> None:
-        """Count a connection out."""
-        self.open.discard(connection)
-        if not self.open:
-            self.none_open.set()
 
 
 class ServerConnection(asyncio.Protocol):
@@ -518,7 +469,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _measure_unwritten(self) -> None:
         if self.stuck:
-            self._unwritten = self._count_unwritten()
+            self._unwritten = float(self._count_unwritten())
 
     def _count_unwritten(self) -> int:
         """Count bytes that the client has not taken, those in the socket's own buffer included."""
@@ -537,7 +488,7 @@ class ServerConnection(asyncio.Protocol):
         self.transport.abort()
 
     def _check_progress(self) -> None:
-        size = self._count_unwritten()
+        size = float(self._count_unwritten())
         if size < self._unwritten:
             self._unwritten = size
             self._deadline.set(self._loop.time() + self._limits.write_timeout)

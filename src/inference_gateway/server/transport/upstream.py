@@ -7,14 +7,13 @@ was read whole, to its announced end, with nothing behind it.
 import asyncio
 import logging
 from collections.abc import Mapping
-from math import inf
 from typing import Protocol, cast
 
 import httptools
-import msgspec
 
 from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError, UpstreamTimeout
 from inference_gateway.server.transport import http1
+from inference_gateway.server.transport.call import Call
 from inference_gateway.server.transport.deadline import Deadline
 from inference_gateway.server.transport.messages import LOOSE, Header, Sink, Source, index, pack
 from inference_gateway.server.transport.origin import Origin
@@ -33,39 +32,6 @@ _LONGEST_HEAD = 256 * 1024
 
 class ConnectionWentStale(UpstreamError):
     """The provider closed a kept-alive connection before a byte of the answer: ask again on another."""
-
-
-class Call(msgspec.Struct):
-    """One request to a provider, ready to be written.
-
-    Times are seconds; `expires_at` is a time of the loop's clock. `inf` is no bound.
-    """
-
-    origin: Origin
-    head: bytes
-    """Request line and fields, without framing and blank line."""
-    body: bytes | Source | None
-    """None is no body at all, which is not the same as an empty one."""
-    length: int | None = None
-    """Bytes that a source will give, None where unknown."""
-    bodiless_answer: bool = False
-    """HEAD: the answer has no body, whatever its fields say."""
-    first_byte_timeout: float = inf
-    """To the first byte of the body, where the answer has one."""
-    idle_timeout: float = inf
-    connect_timeout: float | None = None
-    """None is the pool's own."""
-    expires_at: float = inf
-
-    def framed_head(self) -> bytes:
-        """Complete request head."""
-        if self.body is None:
-            return self.head + b"\r\n"
-        if isinstance(self.body, bytes):
-            return b"%bcontent-length: %d\r\n\r\n" % (self.head, len(self.body))
-        if self.length is not None:
-            return b"%bcontent-length: %d\r\n\r\n" % (self.head, self.length)
-        return self.head + b"transfer-encoding: chunked\r\n\r\n"
 
 
 class Keeper(Protocol):

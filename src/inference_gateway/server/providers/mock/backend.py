@@ -15,7 +15,8 @@ from inference_gateway.server.providers.mock.lab import Lab
 from inference_gateway.server.providers.mock.plan import Head, Piece, Plan
 from inference_gateway.server.providers.mock.playing import Playing
 from inference_gateway.server.providers.model_list import Model
-from inference_gateway.server.transport.messages import Header, IterableSource, Sink
+from inference_gateway.server.transport.iterable_source import IterableSource
+from inference_gateway.server.transport.messages import Header, Sink
 
 
 class MockAnswer(IterableSource):
