@@ -189,6 +189,25 @@ class InferenceRequest:
         self.upstream_model = ""
         self.measurement: Measurement | None = None
 
+    def again(self, changes: dict[str, bytes | None]) -> "InferenceRequest":
+        """Make another request for the same, with changes of its own."""
+        again = InferenceRequest(
+            self.operation,
+            self.document,
+            headers=self.headers,
+            provider_hint=self.provider_hint,
+            request_id=self.request_id,
+            expires_at=self.expires_at,
+            faults=self.faults,
+            principal=self.principal,
+            wishes=self.wishes,
+        )
+        again.changes = changes
+        again.provider_id = self.provider_id
+        again.upstream_model = self.upstream_model
+        again.measurement = self.measurement
+        return again
+
     def body(self) -> bytes:
         """Body for the provider: the client's bytes with the changes in them."""
         changes: Mapping[str, bytes | None] = self.changes

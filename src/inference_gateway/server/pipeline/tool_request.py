@@ -5,7 +5,6 @@ begins with all of the turn before it, which is what providers keep in their cac
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 
 import msgspec
 
@@ -136,13 +135,12 @@ class Dialogue:
     def following(self) -> InferenceRequest:
         """Make the request of the next turn."""
         self.turns += 1
-        request = copy(self.request)
-        request.changes = changes = dict(self._changes)
+        changes = dict(self._changes)
         changes["messages"] = b",".join(self._messages) + b"]"
-        choice = changes.get("tool_choice") or request.document.values.get("tool_choice")
+        choice = changes.get("tool_choice") or self.request.document.values.get("tool_choice")
         if choice is not None and (free := relaxed(bytes(choice))) != bytes(choice):
             changes["tool_choice"] = free
-        return request
+        return self.request.again(changes)
 
 
 def result_messages(ids: Sequence[str], results: Sequence[ToolResult], *, images: bool) -> list[bytes]:
