@@ -1,4 +1,4 @@
-"""What is read of chat bodies, and no more: of a request's messages, of a stream's chunks."""
+"""What is read of chat bodies, and no more: of a request's messages, of an answer, of a stream's chunks."""
 
 import msgspec
 
@@ -21,6 +21,10 @@ MESSAGES: msgspec.json.Decoder[list[Message] | None] = msgspec.json.Decoder(list
 decode_parts = msgspec.json.Decoder(list[Part]).decode
 
 
+class Answer(msgspec.Struct):
+    """An answer: any object."""
+
+
 class Choice(msgspec.Struct):
     """A choice in a chunk of a stream."""
 
@@ -36,4 +40,5 @@ class Chunk(msgspec.Struct):
     usage: msgspec.Raw = msgspec.Raw()
 
 
+decode_answer = msgspec.json.Decoder(Answer).decode
 decode_chunk = msgspec.json.Decoder(Chunk).decode

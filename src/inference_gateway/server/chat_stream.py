@@ -17,6 +17,7 @@ from inference_gateway.server.outcome import Outcome
 DONE = b"data: [DONE]\n\n"
 _DONE_DATA = b"[DONE]"
 _SPACE = 0x20
+_RETURN = 0x0D
 _FAILED = "error"
 """A `finish_reason` that says that there is no answer."""
 _Index = int | float | str | None
@@ -73,13 +74,13 @@ class ChatStream:
         if self.outcome is not None:
             return b""
         if not self._inside and data.startswith(b"data: ") and data.endswith(b"\n\n"):
-            if data.find(b"\n") == len(data) - 2 and b"\r" not in data:
+            if data.find(b"\n") == len(data) - 2 and _RETURN not in data:
                 # One whole event, plainly written: the usual case, where no white space is to be dropped.
                 if data[6] > _SPACE and data[-3] > _SPACE:
                     if not self._see(data[6:-2]):
                         return self._last(data[6:-2])
                     return self._released(data) if self._withheld else data
-            elif b"\r" not in data:
+            elif _RETURN not in data:
                 return self._feed_plain(data)
         return self._feed_parsed(data)
 
@@ -239,9 +240,11 @@ def _is_bare(data: bytes) -> bool:
 def _as_error(data: bytes) -> bytes:
     """Write an event that tells of an error in the one form that clients know: an object with an `error`."""
     try:
-        [data] = map(bytes, _decode_array(data))  # one error in an array, as Google sends it
-    except (ValueError, *codec.UNREADABLE):
-        pass
+        parts = _decode_array(data)
+    except codec.UNREADABLE:
+        parts = []
+    if len(parts) == 1:
+        data = bytes(parts[0])  # one error in an array, as Google sends it
     value = codec.decode_leniently(data)
     named = isinstance(value, dict) and value.get("error")
     return sse.encode(data if named else b'{"error":' + data + b"}")

@@ -209,7 +209,7 @@ def _locate(body: bytes, values: dict[str, msgspec.Raw]) -> dict[str, Span]:
     is_at = body.startswith
     for name, raw in values.items():
         lead = _LEADS[loose].get(name)
-        if lead is not None and end and is_at(lead, end):
+        if lead is not None and end and body[end : end + len(lead)] == lead:
             name_start = end + 1 + loose
             start = end + len(lead)
         else:

@@ -1,7 +1,6 @@
 """Stages folded around the last handler, once, at start-up."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import Protocol
 
 from inference_gateway.server.inference import InferenceRequest
@@ -25,5 +24,12 @@ def compose(stages: Sequence[Stage], last: Handler) -> Handler:
     """Fold stages around `last`, outermost first."""
     handler = last
     for stage in reversed(stages):
-        handler = partial(stage, call_next=handler)
+        handler = _before(handler, stage)
     return handler
+
+
+def _before(call_next: Handler, stage: Stage) -> Handler:
+    def handle(request: InferenceRequest) -> Awaitable[Response]:
+        return stage(request, call_next)
+
+    return handle

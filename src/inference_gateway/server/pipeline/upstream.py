@@ -3,9 +3,8 @@
 from collections.abc import Collection, Mapping
 from time import perf_counter
 
-import msgspec
-
 from inference_gateway.server import codec, encodings
+from inference_gateway.server.chat_shapes import decode_answer
 from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError
 from inference_gateway.server.inference import InferenceRequest, Measurement
 from inference_gateway.server.outcome import Outcome
@@ -19,9 +18,6 @@ from inference_gateway.server.usage import usage_in
 JSON: Header = (b"content-type", b"application/json")
 _LONGEST_WRAPPED = 4096
 """Bytes of a provider's error that are passed on where it is not JSON."""
-
-
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Upstream:
@@ -112,7 +108,7 @@ def _is_stream(answer: ProviderAnswer) -> bool:
 def _is_object(body: bytes) -> bool:
     try:
         codec.check_text(body)
-        _decode_object(body)
+        decode_answer(body)
     except codec.UNREADABLE:
         return _is_object_after_all(body)
     return True

@@ -21,6 +21,8 @@ _STATUS_LINES = {s.value: b"HTTP/1.1 %d %b\r\n" % (s.value, s.phrase.encode("asc
 # Letters of a host and port in a URL. https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2
 _IN_HOST = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]"
 _NO_CONTENT = frozenset({204, 304})
+# Numbers: a byte looked for as bytes is first taken for a number, in vain, and takes five times as long.
+_NUL, _HASH = b"\0#"
 _ONE_HOST = "a request needs exactly one Host header"
 
 
@@ -83,7 +85,7 @@ def split_target(target: bytes) -> tuple[bytes, bytes]:
         if not authority or b"?" in authority:
             raise BadRequest("the request target must be a path")
         target = slash + path or b"/"
-    if b"#" in target:
+    if _HASH in target:
         raise BadRequest("the request target must not have a fragment")
     path, _, query = target.partition(b"?")
     return path, query
@@ -108,7 +110,7 @@ def response_head(status: int, headers: list[Header], framing: bytes) -> bytes:
     line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d Status\r\n" % status
     fields = b"".join([b"%b: %b\r\n" % header for header in headers])
     count = len(headers)
-    if fields.count(b"\n") != count or fields.count(b"\r") != count or b"\0" in fields:
+    if fields.count(b"\n") != count or fields.count(b"\r") != count or _NUL in fields:
         raise ValueError("a response header contains a line break")
     return b"".join((line, fields, _dates.line(), framing, b"\r\n"))
 

@@ -400,7 +400,7 @@ class ServerConnection(asyncio.Protocol):
             return  # no more answers for a client that does not take those it has
         if self._queue:
             self._begin(self._queue.popleft())
-        if not self._queue:
+        if self._paused_reading and not self._queue:
             self._resume_reading()
 
     def _enqueue(self, exchange: Exchange) -> None:
