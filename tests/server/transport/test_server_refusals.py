@@ -164,6 +164,17 @@ def test_a_trailer_or_an_extension_that_never_ends_is_refused(start_server: Star
         refused(client, 431)
 
 
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_trailers_larger_than_a_head_may_be_are_refused(start_server: Start, pieces: int) -> None:
+    body = b"\r\n1\r\na\r\n0\r\n" + b"x: %b\r\n" % (b"a" * 100) * 11 + b"\r\n"
+    size = len(body) // pieces + 1
+    with start_server(limits=SMALL).connect() as client:
+        client.send(
+            POST + CHUNKED + body[:size], *[body[at : at + size] for at in range(size, len(body), size)]
+        )
+        refused(client, 431)
+
+
 def test_a_head_of_exactly_the_limit_passes(start_server: Start) -> None:
     fields = HOST + b"x: %b\r\n" % (b"a" * (1024 - len(HOST) - 5))
     assert len(fields) == 1024

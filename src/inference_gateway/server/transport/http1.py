@@ -4,6 +4,7 @@ https://www.rfc-editor.org/rfc/rfc9112. The grammar itself (line ends, tokens, l
 enforced by llhttp in strict mode; this module adds what llhttp leaves to its caller.
 """
 
+import re
 import time
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -36,6 +37,16 @@ def check_request_line(method: str, version: str) -> None:
         raise BadRequest("this server opens no tunnels")
     if version not in ("1.1", "1.0"):
         raise VersionNotSupported("this server speaks HTTP/1.1 and HTTP/1.0")
+
+
+def check_protocol(raw: bytes, method: str, target: bytes) -> None:
+    """Refuse RTSP, which the parser reads too and does not tell from HTTP.
+
+    :param raw: what the request line is in.
+    :raises BadRequest: its protocol is not HTTP.
+    """
+    if not re.search(rb"%b +%b +HTTP/" % (method.encode("ascii"), re.escape(target)), raw):
+        raise BadRequest("this server speaks HTTP and nothing else")
 
 
 def check_framing(headers: list[Header], index: Mapping[bytes, bytes], *, version: str) -> int | None:

@@ -79,6 +79,8 @@ class ServerConnection(asyncio.Protocol):
         self._overhead = 0
         """Bytes taken since the last one of a body."""
         self._pipelined = False
+        self._raw = b""
+        """What came since the head under way began, or before it in the same piece."""
         self._url = b""
         self._headers: list[Header] = []
         self._refusal: GatewayError | None = None
@@ -143,6 +145,7 @@ class ServerConnection(asyncio.Protocol):
             self._overhead = len(data)
             self._fresh = True
             self._pipelined = False
+        self._raw = self._raw + data if self._in_head else data
         try:
             try:
                 self._parser.feed_data(data)
@@ -151,6 +154,8 @@ class ServerConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse(self._refusal or BadRequest(f"not HTTP/1.1: {_reason(error)}"))
         else:
+            if not self._in_head:
+                self._raw = b""
             if self._in_head or self._reading is not None:
                 self._expect_more()
 
@@ -186,6 +191,8 @@ class ServerConnection(asyncio.Protocol):
             if self._pipelined or self._overhead > self._limits.max_header_size:
                 self._check_size(headers)
             http1.check_request_line(method, version)
+            if not self._raw.startswith(b"HTTP/", len(method) + len(self._url) + 2):
+                http1.check_protocol(self._raw, method, self._url)  # written in an unusual way, or no HTTP
             fields = index(headers)
             length = http1.check_framing(headers, fields, version=version)
             path, query = http1.split_target(self._url)
@@ -227,6 +234,8 @@ class ServerConnection(asyncio.Protocol):
         body = exchange.body
         if not body.size and body.length != 0 and self._parser.should_upgrade():
             return  # the parser takes the head for the whole, `_decline_upgrade` knows better
+        if self._headers:
+            self._check_trailers()
         self._reading = None
         # Bytes that follow in the same segment begin another request.
         self._overhead = 0
@@ -362,6 +371,13 @@ class ServerConnection(asyncio.Protocol):
         size = sum([len(name) + len(value) + 4 for name, value in headers])
         if size > self._limits.max_header_size:
             raise self._header_refusal()
+
+    def _check_trailers(self) -> None:
+        """Hold trailers that came in one piece with the body's end to the bound of those that did not."""
+        try:
+            self._check_size(self._headers)
+        except GatewayError as error:
+            self._stop(error)
 
     def _header_refusal(self) -> GatewayError:
         if len(self._url) > self._limits.max_url_size:
