@@ -12,7 +12,7 @@ COPY requirements/image.txt requirements/build.txt requirements/
 RUN /opt/inference-gateway/bin/pip install --require-hashes -r requirements/image.txt \
     && python -m venv /opt/build \
     && /opt/build/bin/pip install --require-hashes -r requirements/build.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY src src
 # pip compiles what it installs; then nobody needs it any more.
 RUN /opt/build/bin/python -m hatchling build -t wheel -d /dist \

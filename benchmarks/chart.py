@@ -25,9 +25,14 @@ class Measured(Protocol):
         """Per event of a stream."""
 
 
-COLOURS = {"nginx": "#8b949e", "floor": "#d29922", "gateway": "#1f6feb"}
+COLOURS = {"nginx": "#8b949e", "floor": "#d29922", "compiled": "#2da44e", "gateway": "#1f6feb"}
 """Each is told from the background of a light page and of a dark one."""
-LABELS = {"nginx": "nginx (C)", "floor": "least possible in Python", "gateway": "Inference Gateway"}
+LABELS = {
+    "nginx": "nginx (C)",
+    "floor": "least possible in Python",
+    "gateway": "Inference Gateway",
+    "compiled": "the same, compiled",
+}
 WIDTH, LEFT, RIGHT, BAR, GAP, TOP = 720, 190, 70, 18, 26, 46
 
 
@@ -49,7 +54,7 @@ def chart(rows: Sequence[Measured], date: str) -> str:
             y += BAR
         y += GAP
     for index, row in enumerate(shown):
-        x = LEFT + index * 170
+        x = 10 + index * 180
         parts.append(f'<rect x="{x}" y="{y - 10}" width="12" height="12" fill="{COLOURS[row.name]}"/>')
         parts.append(_text(x + 18, y, LABELS[row.name]))
     size = f'width="{WIDTH}" height="{y + 16}" viewBox="0 0 {WIDTH} {y + 16}"'

@@ -1,6 +1,7 @@
 """Who is measured, and how: the peers take turns, so that a noisy minute of the machine hits them all."""
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ from benchmarks.load import Answers, Streamed, ask_for_answers, read_streams, wr
 from benchmarks.processes import Server, cpu_seconds, free_port, memory_bytes, serving
 
 ROOT = Path(__file__).resolve().parents[1]
+COMPILED = ROOT / "build" / "compiled"
+"""Where `make compile` leaves the package."""
 SIZES = {"small": 1_000, "large": 100_000}
 """Bytes of the user's message in a request."""
 EVENTS, GAP = 100, 0.02
@@ -83,7 +86,7 @@ def peers(folder: Path, others: Mapping[str, str]) -> Iterator[list[Peer]]:
             for upstream_port in (plain_port, stream_port):
                 port = free_port()
                 # Our own gateway reads a .env in its working directory: it gets an empty one.
-                cwd = folder if name == "gateway" else ROOT
+                cwd = folder if name in {"gateway", "compiled"} else ROOT
                 servers.append(
                     stack.enter_context(
                         _serving(command(port, upstream_port), port, folder, cwd=cwd, upstream=upstream_port)
@@ -97,10 +100,13 @@ def _commands(folder: Path, others: Mapping[str, str]) -> dict[str, Command]:
     def of_shell(text: str) -> Command:
         return lambda _port, _upstream: ["sh", "-c", text]
 
+    gateway = _module("inference_gateway.server", "serve")
+    if COMPILED.exists():
+        others = {"compiled": shlex.join(["exec", "env", f"PYTHONPATH={COMPILED}", *gateway]), **others}
     return {
         "nginx": lambda port, upstream: nginx.proxy(folder, port, upstream=upstream),
         "floor": lambda port, upstream: _module("benchmarks.floor", port, upstream),
-        "gateway": lambda _port, _upstream: _module("inference_gateway.server", "serve"),
+        "gateway": lambda _port, _upstream: gateway,
         **{name: of_shell(text) for name, text in others.items()},
     }
 

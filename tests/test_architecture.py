@@ -4,6 +4,11 @@ import re
 
 import pytest
 
+from architecture.compiled import (
+    copies_in_compiled_modules,
+    structs_in_compiled_modules,
+    subclasses_of_compiled_classes,
+)
 from architecture.conduct import (
     BROAD_EXCEPTS,
     FILE_LINES,
@@ -46,6 +51,9 @@ PACKAGE_CHECKS: tuple[Check, ...] = (
     environment_readers,
     provider_names_in_code,
     unfinished_work,
+    structs_in_compiled_modules,
+    copies_in_compiled_modules,
+    subclasses_of_compiled_classes,
 )
 
 
@@ -137,6 +145,13 @@ OFFENCES: tuple[tuple[Check, str, str], ...] = (
     (skips_without_reason, "test_a.py", "@pytest.mark.skip\ndef test_a(): ..."),
     (skips_without_reason, "test_a.py", "@pytest.mark.skipif(x)\ndef test_a(): ..."),
     (skips_without_reason, "test_a.py", "pytest.skip()"),
+    (structs_in_compiled_modules, "server/codec.py", "class Shape(msgspec.Struct): ..."),
+    (copies_in_compiled_modules, "server/codec.py", "from copy import copy"),
+    (
+        subclasses_of_compiled_classes,
+        "server/lab.py",
+        "from inference_gateway.server.codec import Document\nclass Paper(Document): ...",
+    ),
 )
 
 INNOCENT: tuple[tuple[Check, str, str], ...] = (

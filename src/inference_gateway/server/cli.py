@@ -29,6 +29,7 @@ from inference_gateway.server.listening import CannotServe
 from inference_gateway.server.providers.model_list import Model
 from inference_gateway.server.serve import certificates, open_gateway
 from inference_gateway.server.settings import Settings
+from inference_gateway.server.transport import exchange
 
 T = TypeVar("T")
 
@@ -44,8 +45,11 @@ def _read_workers(context: click.Context, parameter: click.Parameter, text: str 
         raise click.BadParameter(str(error)) from error
 
 
+_VERSION = __version__ if exchange.__file__.endswith(".py") else f"{__version__} (compiled)"
+
+
 @click.group(help="One server in front of every LLM provider, behind one OpenAI-compatible API.")
-@click.version_option(__version__, message="%(version)s")
+@click.version_option(_VERSION, message="%(version)s")
 def cli() -> None:
     """Hold the commands together."""
 
@@ -151,8 +155,8 @@ def lab(host: str, port: int) -> None:
 
 @cli.command()
 def version() -> None:
-    """Print the version."""
-    click.echo(__version__)
+    """Print the version, and whether the busiest modules are compiled."""
+    click.echo(_VERSION)
 
 
 def _load(config: str | None) -> Loaded:

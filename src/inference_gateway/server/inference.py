@@ -201,6 +201,7 @@ class InferenceRequest:
             faults=self.faults,
             principal=self.principal,
             wishes=self.wishes,
+            trace=self.trace,
         )
         again.changes = changes
         again.provider_id = self.provider_id

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from copy import copy
 from math import inf
 from time import perf_counter
 
@@ -37,9 +36,8 @@ class ToolRunner:
         """Return a runner of what is in none of these families."""
         other = self._others.get(families)
         if other is None:
-            other = self._others[families] = copy(self)
-            other._toolboxes = tuple(each for each in self._toolboxes if each.family not in families)
-            other._known, other._named, other._others = (), {}, {}
+            left = [each for each in self._toolboxes if each.family not in families]
+            other = self._others[families] = ToolRunner(left, parallel=self._parallel, ran=self._ran)
         return other
 
     def definitions(self) -> dict[str, bytes]:
