@@ -59,11 +59,12 @@ _USUAL = (
     "top_p",
     "user",
 )
-_LEADS = tuple(
-    {name: f'{comma}"{name}"{colon}'.encode("ascii") for name in _USUAL}
-    for comma, colon in ((",", ":"), (", ", ": "))
+_OPENINGS, _LEADS = (
+    tuple({name: f'{before}"{name}"{behind}'.encode("ascii") for name in _USUAL} for before, behind in styles)
+    for styles in ((("{", ":"), ("{", ": ")), ((",", ":"), (", ", ": ")))
 )
-"""What stands between a value and that of the next member: without spaces, and with them."""
+"""What stands before the first value, and between one and the next: each without spaces, and with them."""
+_SPACE = 0x20
 
 
 class DuplicateMember(BadRequest):
@@ -205,16 +206,17 @@ def _locate(body: bytes, values: dict[str, msgspec.Raw]) -> dict[str, Span]:
     spans: dict[str, Span] = {}
     previous = ""
     end = 0
-    loose = False
     is_at = body.startswith
+    loose = body[body.find(b":") + 1] == _SPACE
+    leads, before = _OPENINGS[loose], 1
     for name, raw in values.items():
-        lead = _LEADS[loose].get(name)
-        if lead is not None and end and body[end : end + len(lead)] == lead:
-            name_start = end + 1 + loose
-            start = end + len(lead)
+        lead = leads.get(name)
+        start = end + len(lead) if lead is not None else 0
+        if body[end:start] == lead and body[start] > _SPACE:
+            name_start = end + before
         else:
             name_start, start = _step(body, end, name=name, previous=previous)
-            loose = is_at(b" ", start - 1)
+        leads, before = _LEADS[loose], 1 + loose
         # Compared where it stands: a body may be one large value.
         if not is_at(raw, start):
             raise _duplicate(name)
