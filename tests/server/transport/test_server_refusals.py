@@ -164,6 +164,16 @@ def test_a_trailer_or_an_extension_that_never_ends_is_refused(start_server: Star
         refused(client, 431)
 
 
+@pytest.mark.parametrize("before", [b"", b"\r\n", b"GET / HTTP/1.1\r\nhost: h\r\n\r\n"])
+def test_another_protocol_is_refused_wherever_it_stands(start_server: Start, before: bytes) -> None:
+    with start_server().connect() as client:
+        sent = before + b"GET / RTSP/1.0\r\nhost: h\r\n\r\n"
+        client.send(*[sent[at : at + 9] for at in range(0, len(sent), 9)] if not before else [sent])
+        if before.strip():
+            assert client.answer().status == 200
+        refused(client, 400)
+
+
 @pytest.mark.parametrize("pieces", [1, 3])
 def test_trailers_larger_than_a_head_may_be_are_refused(start_server: Start, pieces: int) -> None:
     body = b"\r\n1\r\na\r\n0\r\n" + b"x: %b\r\n" % (b"a" * 100) * 11 + b"\r\n"

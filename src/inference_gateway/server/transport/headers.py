@@ -93,6 +93,8 @@ class RequestHeaderRule:
     def __init__(self, extra: Iterable[str] = ()) -> None:
         self._names = _FORWARDED | {name.encode("ascii") for name in extra}
         self._raw_names = self._names | _REPRESENTATION
+        # Their first letters, which settle most fields.
+        self._initials = frozenset(name[:1] for name in (*self._raw_names, *_FORWARDED_PREFIXES))
 
     def inference(self, headers: list[Header]) -> list[Header]:
         """Fields that go along with an inference request, whose body the gateway writes."""
@@ -107,7 +109,8 @@ class RequestHeaderRule:
         kept = [
             h
             for h in headers
-            if h[0] in names or (h[0].startswith(_FORWARDED_PREFIXES) and not h[0].endswith(_KEY))
+            if h[0][:1] in self._initials
+            and (h[0] in names or (h[0].startswith(_FORWARDED_PREFIXES) and not h[0].endswith(_KEY)))
         ]
         if not kept:
             return kept

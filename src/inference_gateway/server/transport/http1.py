@@ -40,12 +40,12 @@ def check_request_line(method: str, version: str) -> None:
 
 
 def check_protocol(raw: bytes, method: str, target: bytes) -> None:
-    """Refuse RTSP, which the parser reads too and does not tell from HTTP.
+    """Refuse RTSP and ICE, which the parser reads too and does not tell from HTTP.
 
     :param raw: what the request line is in.
     :raises BadRequest: its protocol is not HTTP.
     """
-    if not re.search(rb"%b +%b +HTTP/" % (method.encode("ascii"), re.escape(target)), raw):
+    if re.search(rb"(?:\A|[\r\n])%b +%b +[^ H]" % (method.encode("ascii"), re.escape(target)), raw):
         raise BadRequest("this server speaks HTTP and nothing else")
 
 

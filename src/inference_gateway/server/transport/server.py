@@ -183,16 +183,20 @@ class ServerConnection(asyncio.Protocol):
         self._in_head = False
         if self._last or self._reading is not None:
             return  # nobody answers it, or it only leads in the body of a request that is here
-        headers, version = self._headers, self._parser.get_http_version()
-        method = self._parser.get_method().decode("ascii")
+        headers, method = self._headers, self._parser.get_method().decode("ascii")
         try:
             # All that came is never less than the head alone, which takes longer to count. Of a head that
             # follows another request in one segment, it is not known how much came.
             if self._pipelined or self._overhead > self._limits.max_header_size:
                 self._check_size(headers)
+            # Behind another request, it is not known where the line stands.
+            usual = not self._pipelined and self._raw.startswith(
+                b"HTTP/1.1\r\n", len(method) + len(self._url) + 2
+            )
+            version = "1.1" if usual else self._parser.get_http_version()
             http1.check_request_line(method, version)
-            if not self._raw.startswith(b"HTTP/", len(method) + len(self._url) + 2):
-                http1.check_protocol(self._raw, method, self._url)  # written in an unusual way, or no HTTP
+            if not usual:
+                http1.check_protocol(self._raw, method, self._url)
             fields = index(headers)
             length = http1.check_framing(headers, fields, version=version)
             path, query = http1.split_target(self._url)

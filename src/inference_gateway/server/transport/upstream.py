@@ -213,7 +213,7 @@ class Answer:
             sink.abort(error)
 
     def _news(self) -> asyncio.Future[None]:
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._connection.loop.create_future()
         return self._waiter
 
     def _wake(self) -> None:
@@ -228,7 +228,7 @@ class UpstreamConnection(asyncio.Protocol):
         # Per connection
         self.origin = origin
         self._keeper = keeper
-        self._loop = loop
+        self.loop = loop
         self._deadline = Deadline(loop, self._expire)
         self._parser = httptools.HttpResponseParser(self)
         self._connected = False
@@ -286,7 +286,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def rest(self, seconds: float) -> None:
         """Wait for the next call for so long."""
-        self._deadline.set(self._loop.time() + seconds)
+        self._deadline.set(self.loop.time() + seconds)
 
     # Called by the event loop.
 
@@ -346,7 +346,7 @@ class UpstreamConnection(asyncio.Protocol):
             # Only a byte of the body moves the clock: a head by itself is not what the client waits for.
             assert self._call is not None
             self._begun = True
-            self._deadline.set(min(self._loop.time() + self._call.idle_timeout, self._call.expires_at))
+            self._deadline.set(min(self.loop.time() + self._call.idle_timeout, self._call.expires_at))
 
     # Called by the parser.
 
@@ -416,17 +416,17 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _renew(self, call: Call) -> None:
         patience = call.idle_timeout if self._begun else call.first_byte_timeout
-        self._deadline.set(min(self._loop.time() + patience, call.expires_at))
+        self._deadline.set(min(self.loop.time() + patience, call.expires_at))
 
     def await_answer(self) -> None:
         """Start the clock for the first byte."""
         call = self._call
         if call is not None and self._answer is not None and not self._answer.status:
-            self._deadline.set(min(self._loop.time() + call.first_byte_timeout, call.expires_at))
+            self._deadline.set(min(self.loop.time() + call.first_byte_timeout, call.expires_at))
 
     def expect_end(self, seconds: float) -> None:
         """Wait so long for the rest of an answer."""
-        self._deadline.set(self._loop.time() + seconds)
+        self._deadline.set(self.loop.time() + seconds)
 
     def upload_failed(self, error: Exception) -> None:
         """Give up a call whose body will not be whole."""
@@ -497,7 +497,7 @@ class UpstreamConnection(asyncio.Protocol):
         if answer.draining:
             self.hang_up()
             return
-        now = self._loop.time()
+        now = self.loop.time()
         if now >= call.expires_at:
             self._break(UpstreamTimeout("the call took longer than its limit"))
         elif answer.status and self._read_paused:
