@@ -121,6 +121,7 @@ REFUSED = (
     Refused("3", "no target", get(line=b"GET HTTP/1.1\r\n")),
     Refused("3", "an empty target", get(line=b"GET  HTTP/1.1\r\n")),
     Refused("3", "two words for a target", get(line=b"GET " + FIRST + b" x HTTP/1.1\r\n")),
+    Refused("3", "several spaces behind the target", get(line=b"GET " + FIRST + b"  HTTP/1.1\r\n")),
     Refused("3", "a space behind the version", get(line=b"GET " + FIRST + b" HTTP/1.1 \r\n")),
     Refused("3", "a word behind the version", get(line=b"GET " + FIRST + b" HTTP/1.1 x\r\n")),
     Refused("3", "a tab for a space", get(line=b"GET\t" + FIRST + b"\tHTTP/1.1\r\n")),
@@ -286,7 +287,6 @@ TAKEN = (
     Taken("2.3", "HTTP/1.0", b"GET " + FIRST + b" HTTP/1.0\r\n\r\n", persists=False),
     Taken("2.3", "HTTP/1.0 with a Host and a body", b"POST " + FIRST + b" HTTP/1.0\r\n" + HOST
           + b"content-length: 5\r\n\r\nhello", b"hello", persists=False),
-    Taken("3", "several spaces in the request line", get(line=b"GET   " + FIRST + b"  HTTP/1.1\r\n")),
     Taken("3.2.1", "a query", get(line=b"GET " + FIRST + b"?a=b&c=%0d%0a HTTP/1.1\r\n")),
     Taken("3.2.1", "a query with a URL", get(line=b"GET " + FIRST + b"?u=http://evil/ HTTP/1.1\r\n")),
     Taken("3.2.2", "absolute form", get(line=b"GET http://elsewhere" + FIRST + b" HTTP/1.1\r\n")),

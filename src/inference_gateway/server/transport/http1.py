@@ -4,7 +4,6 @@ https://www.rfc-editor.org/rfc/rfc9112. The grammar itself (line ends, tokens, l
 enforced by llhttp in strict mode; this module adds what llhttp leaves to its caller.
 """
 
-import re
 import time
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -39,14 +38,17 @@ def check_request_line(method: str, version: str) -> None:
         raise VersionNotSupported("this server speaks HTTP/1.1 and HTTP/1.0")
 
 
-def check_protocol(raw: bytes, method: str, target: bytes) -> None:
-    """Refuse RTSP and ICE, which the parser reads too and does not tell from HTTP.
+def check_protocol(raw: bytes, target: bytes, start: int) -> int:
+    """Refuse a request line that does not have HTTP for its protocol, one space behind its target.
 
-    :param raw: what the request line is in.
-    :raises BadRequest: its protocol is not HTTP.
+    :param raw: what the line is in, from `start` on.
+    :returns: from where on the next line is in it.
+    :raises BadRequest: it is not there.
     """
-    if re.search(rb"(?:\A|[\r\n])%b +%b +[^ H]" % (method.encode("ascii"), re.escape(target)), raw):
-        raise BadRequest("this server speaks HTTP and nothing else")
+    found = raw.find(b" %b HTTP/" % target, start)
+    if found < 0:
+        raise BadRequest("a request must begin with a line such as 'GET / HTTP/1.1'")
+    return found + len(target)
 
 
 def check_framing(headers: list[Header], index: Mapping[bytes, bytes], *, version: str) -> int | None:

@@ -80,7 +80,9 @@ class ServerConnection(asyncio.Protocol):
         """Bytes taken since the last one of a body."""
         self._pipelined = False
         self._raw = b""
-        """What came since the head under way began, or before it in the same piece."""
+        """What came since the head under way began, and before it in the same piece."""
+        self._sought = 0
+        """Where in it to look for the next request line."""
         self._url = b""
         self._headers: list[Header] = []
         self._refusal: GatewayError | None = None
@@ -145,7 +147,10 @@ class ServerConnection(asyncio.Protocol):
             self._overhead = len(data)
             self._fresh = True
             self._pipelined = False
-        self._raw = self._raw + data if self._in_head else data
+        if self._in_head:
+            self._raw += data
+        else:
+            self._raw, self._sought = data, 0
         try:
             try:
                 self._parser.feed_data(data)
@@ -183,20 +188,16 @@ class ServerConnection(asyncio.Protocol):
         self._in_head = False
         if self._last or self._reading is not None:
             return  # nobody answers it, or it only leads in the body of a request that is here
-        headers, method = self._headers, self._parser.get_method().decode("ascii")
+        headers, version = self._headers, self._parser.get_http_version()
+        method = self._parser.get_method().decode("ascii")
         try:
             # All that came is never less than the head alone, which takes longer to count. Of a head that
             # follows another request in one segment, it is not known how much came.
             if self._pipelined or self._overhead > self._limits.max_header_size:
                 self._check_size(headers)
-            # Behind another request, it is not known where the line stands.
-            usual = not self._pipelined and self._raw.startswith(
-                b"HTTP/1.1\r\n", len(method) + len(self._url) + 2
-            )
-            version = "1.1" if usual else self._parser.get_http_version()
             http1.check_request_line(method, version)
-            if not usual:
-                http1.check_protocol(self._raw, method, self._url)
+            # The parser reads RTSP as well, and does not say so.
+            self._sought = http1.check_protocol(self._raw, self._url, self._sought)
             fields = index(headers)
             length = http1.check_framing(headers, fields, version=version)
             path, query = http1.split_target(self._url)
