@@ -39,6 +39,7 @@ FLOORS = {
     "server.usage": 1,
     "server.logs": 1,
     "server.access_log": 5,
+    "server.allocator": 1,
     "server.toolbox": 1,
     "server.tool_names": 1,
     "server.tool_results": 1,

@@ -17,6 +17,7 @@ import uvloop
 
 from inference_gateway.server import logs
 from inference_gateway.server.access_log import access_log
+from inference_gateway.server.allocator import keep_freed_memory
 from inference_gateway.server.api.agents import public_url
 from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.api.gateway import Gateway, build
@@ -231,6 +232,7 @@ def run(settings: Settings, listeners: Listeners, surroundings: Surroundings) ->
     if os.getpid() == 1 and surroundings.supervisor is None:
         # Whoever loses its parent in a container becomes a child of process 1: leave no zombies.
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    keep_freed_memory()
     with logs.unblocked() as outlet, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, listeners, surroundings, outlet))
 
