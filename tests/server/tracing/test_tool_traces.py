@@ -31,7 +31,7 @@ def with_tools(monkeypatch: pytest.MonkeyPatch, traced: Start) -> Start:
         return ToolResult("canary-result")
 
     toolbox = FakeToolbox("mcp_time", "mcp_add", act=act)
-    monkeypatch.setattr("inference_gateway.server.api.gateway.toolboxes", lambda _: [toolbox])
+    monkeypatch.setattr("inference_gateway.server.api.gateway.toolboxes", lambda *_: [toolbox])
     return traced
 
 
