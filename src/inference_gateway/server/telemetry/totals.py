@@ -10,12 +10,17 @@ import mmap
 import os
 import struct
 import tempfile
+import time
 from collections.abc import Iterator
 
 import msgspec
 
+from inference_gateway.server.telemetry.watch import Watch
+
 _SIZE = 16 * 1024 * 1024
 """Bytes of a region; what nobody writes to takes no memory."""
+_TAIL = 64 * 1024
+"""Bytes at a region's end that are no series, but what a process tells in words."""
 _SCRATCH = 64
 """Numbers that are written and never read, for series that found no room."""
 _DOUBLE = 8
@@ -40,12 +45,14 @@ class Region:
 
     :ivar values: all numbers; a series stands at the index that `place` returned.
     :ivar lost: series that found no room.
+    :ivar tail: bytes for what is told in words.
     """
 
     def __init__(self, file: int, number: int) -> None:
         self.number = number
         self._memory = mmap.mmap(file, _SIZE, offset=number * _SIZE)
         self.values = memoryview(self._memory).cast("d")
+        self.tail = memoryview(self._memory)[_SIZE - _TAIL :]
         [end] = _END.unpack_from(self._memory)
         self._end: int = end or _BEGIN
         self.lost = 0
@@ -67,7 +74,7 @@ class Region:
     def _append(self, key: bytes, count: int) -> int:
         offset = self._end + _HEAD.size + _padded(len(key))
         end = offset + count * _DOUBLE
-        if end > _SIZE:
+        if end > _SIZE - _TAIL:
             self.lost += 1
             return 1  # the scratch
         _HEAD.pack_into(self._memory, self._end, len(key), count)
@@ -95,9 +102,15 @@ def records(memory: bytes) -> Iterator[Record]:
 
 
 class Totals:
-    """What all processes of one gateway count. Made before they are forked."""
+    """What all processes of one gateway count. Made before they are forked.
+
+    :ivar started: when that was, in seconds since 1970.
+    :ivar watch: whether somebody looks.
+    """
 
     def __init__(self) -> None:
+        self.started = time.time()
+        self.watch = Watch()
         if hasattr(os, "memfd_create"):
             self._file = os.memfd_create("inference-gateway-totals")
         else:
@@ -136,9 +149,20 @@ class Totals:
                     lives,
                 )
 
+    def tails(self) -> Iterator[tuple[bytes, bool]]:
+        """Give what each process tells in words, and whether it lives."""
+        for number in range(self._regions()):
+            tail = os.pread(self._file, _TAIL, (number + 1) * _SIZE - _TAIL)
+            yield tail, self._lives(number)
+
     def close(self) -> None:
-        """Give everything up but the memory of this process, to which work under way may still add."""
-        os.close(self._file)
+        """Give everything up but the memory of this process, to which work under way may still add.
+
+        Idempotent.
+        """
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
 
     def _regions(self) -> int:
         return os.fstat(self._file).st_size // _SIZE
