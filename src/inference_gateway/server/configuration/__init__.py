@@ -4,6 +4,7 @@ from inference_gateway.server.configuration.loading import (
     Loaded,
     Row,
     effective,
+    in_effect,
     load,
     load_process_settings,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "ServiceManager",
     "SettingsError",
     "effective",
+    "in_effect",
     "load",
     "load_process_settings",
     "process_service_manager",

@@ -12,6 +12,7 @@ from inference_gateway.server.configuration.catalogue import (
     LISTED,
     PROVIDER_FIELDS,
     SETTINGS,
+    Field,
     Setting,
     yaml_path,
 )
@@ -45,6 +46,8 @@ from inference_gateway.server.settings_tracing import SHARED_PREFIX
 DEFAULT: Final = "default"
 """Source of a setting that no source names."""
 
+_SET: Final = "set"
+"""Source of a setting that some source names, where it is not known which."""
 _UNSET: Final = object()
 _TERMS: Final = (
     "AUTH_OIDC_CLIENT_ID",
@@ -278,6 +281,36 @@ def effective(loaded: Loaded) -> list[Row]:
     for number, agent in enumerate(loaded.settings.a2a.agents, 1):
         rows += _entry_rows("a2a.agents", number, agent, loaded.sources)
     return rows
+
+
+def in_effect(settings: Settings) -> list[Row]:
+    """Return what `effective` does, without knowing sources: of each remains whether it is the default."""
+    sources = {
+        setting.variable: DEFAULT if _text(settings, setting) == _default(setting) else _SET
+        for setting in SETTINGS
+    }
+    for provider in settings.providers.values():
+        sources |= {source_name(provider.id, name): _SET for name in _differing(provider, PROVIDER_FIELDS)}
+    for place, entries in (("mcp.servers", settings.mcp.servers), ("a2a.agents", settings.a2a.agents)):
+        for number, one in enumerate(entries, 1):
+            sources |= {f"{place}.{number}.{name}": _SET for name in _differing(one, LISTED[place])}
+    return effective(Loaded(settings=settings, warnings=(), sources=sources))
+
+
+def _default(setting: Setting) -> str:
+    return write(setting.field, setting.field.default)
+
+
+def _differing(given: msgspec.Struct, fields: Mapping[str, Field]) -> list[str]:
+    """Name the fields that are not at their default, and each key of maps."""
+    names = []
+    for name, field in fields.items():
+        value = getattr(given, name)
+        if field.kind == "map":
+            names += [f"{name}.{key}" for key in value]
+        elif value != field.default:
+            names.append(name)
+    return names
 
 
 def _text(settings: Settings, setting: Setting) -> str:
