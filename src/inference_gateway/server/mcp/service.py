@@ -114,6 +114,14 @@ class MCP:
             for number, link in enumerate(self._links, 1)
         ]
 
+    def offers(self) -> list[tuple[ServerHealth, list[ListedTool]]]:
+        """Tell how each server is, and which tools of it may be used."""
+        listed = self._catalogue.listed()
+        return [
+            (health, [self._shown(entry) for entry in listed if entry.server == number])
+            for number, health in enumerate(self.health())
+        ]
+
     def listed(self, number: int, title: str, tools: tuple[Tool, ...]) -> None:
         """Take a server's list of tools."""
         for name in self._catalogue.update(number, title, tools):

@@ -7,6 +7,8 @@ from math import inf
 from time import monotonic
 from typing import TypeVar
 
+import msgspec
+
 from inference_gateway.server.errors import GatewayError, UpstreamTimeout
 from inference_gateway.server.providers.backend import Backend
 from inference_gateway.server.providers.model_list import Model
@@ -18,6 +20,15 @@ logger = logging.getLogger("inference_gateway.catalog")
 
 _FAILURE_TTL = 5.0
 """Seconds for which a provider that did not list its models is not asked again."""
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """What is known of a provider's list without waiting for it."""
+
+    models: int | None
+    """How many it named; None where there never was a list."""
+    error: str | None
+    """Why it was not to be had when it was asked for last."""
 
 
 class Shelf:
@@ -65,6 +76,13 @@ class Catalog:
         if shelf.error is not None:
             raise shelf.error
         return shelf.models
+
+    def look(self, provider_id: str) -> Listing:
+        """Tell what is known of a provider's list; an old one is asked for anew meanwhile."""
+        shelf = self._shelves[provider_id]
+        self._start(provider_id, shelf)
+        error = shelf.error.message if shelf.error is not None else None
+        return Listing(len(shelf.models) if shelf.known else None, error)
 
     async def names(self, provider_id: str) -> frozenset[str]:
         """Return what a provider calls its models; nothing where it does not say."""
