@@ -88,11 +88,15 @@ def link_distribution(name: str, site: Path) -> None:
             link.symlink_to(Path(str(distribution.locate_file(top))).resolve())
 
 
-def test_the_wheel_carries_its_types_its_contract_and_its_licence(wheel: Path) -> None:
+def test_the_wheel_carries_its_types_its_contract_its_page_and_its_licence(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert "inference_gateway/py.typed" in names
     assert "inference_gateway/server/api/openapi.json" in names
+    page = "inference_gateway/server/ui/static"
+    written = {path.name for path in (ROOT / "src" / page).rglob("*") if path.is_file()}
+    assert written == {name.rpartition("/")[2] for name in names if name.startswith(f"{page}/")}
+    assert {f"{page}/index.html", f"{page}/vendor/LICENSE.preact.txt"} <= set(names)
     assert [name for name in names if name.endswith(".dist-info/licenses/LICENSE")]
     assert not [name for name in names if not name.startswith(("inference_gateway/", "inference_gateway-"))]
 

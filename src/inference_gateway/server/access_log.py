@@ -17,6 +17,8 @@ _UNLOGGED: Final = frozenset(
     prefix + path for prefix in (b"", b"/v1") for path in (b"/health", b"/health/live", b"/health/ready")
 )
 """What machines ask all the time."""
+_UNLOGGED_BELOW: Final = b"/ui/"
+"""What the status page asks for all the time."""
 _LONGEST_PATH = 200
 _LONGEST_CONTENT = 65_536
 
@@ -41,7 +43,11 @@ class AccessLog:
 
     def ended(self, request: Request, outcome: Outcome) -> None:
         """Log a request's end."""
-        if request.path in _UNLOGGED or not logger.isEnabledFor(logging.INFO):
+        if (
+            request.path in _UNLOGGED
+            or request.path.startswith(_UNLOGGED_BELOW)
+            or not logger.isEnabledFor(logging.INFO)
+        ):
             return
         fields: dict[str, object] = {
             "request_id": request.request_id,

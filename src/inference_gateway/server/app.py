@@ -4,6 +4,7 @@ import itertools
 import logging
 import os
 import re
+import time
 from time import perf_counter
 
 from inference_gateway.server.access_log import AccessLog, trace_id_of
@@ -11,10 +12,13 @@ from inference_gateway.server.api.answers import error_response
 from inference_gateway.server.api.cors import CORS
 from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.api.router import Router
-from inference_gateway.server.api.routes import INFERENCE_PATHS, PUBLIC_PATHS, ROUTES
+from inference_gateway.server.api.routes import INFERENCE_PATHS, page_paths, public_paths, routes_of
 from inference_gateway.server.errors import GatewayError, IdentityUnavailable, Overloaded
+from inference_gateway.server.inference import InferenceRequest
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.spans import Trace
+from inference_gateway.server.telemetry.board import Mishap
+from inference_gateway.server.telemetry.recorder import Recorder
 from inference_gateway.server.transport.messages import Request, Response
 
 logger = logging.getLogger("inference_gateway.app")
@@ -29,7 +33,10 @@ class Application:
         self._access = access
         self.gateway = gateway
         self._cors = cors
-        self._router = Router(ROUTES)
+        routes = routes_of(gateway)
+        self._router = Router(routes)
+        self._public_paths = public_paths(routes)
+        self._untraced = self._public_paths | page_paths(routes)
         self._guard = gateway.guard
         self._sites = gateway.sites
         self._tracer = gateway.tracer
@@ -41,26 +48,31 @@ class Application:
         """Answer a request. Raises nothing but cancellation."""
         request_id = self._identify(request)
         refusal = request.refusal
-        if self._tracer is not None and refusal is None and request.path not in PUBLIC_PATHS:
+        if self._tracer is not None and refusal is None and request.path not in self._untraced:
             request.trace = self._tracer.begin(request)
         if self._access is not None:
             self._access.began(request)
         try:
-            response = self._preflight(request) if refusal is None else self._refusal(refusal)
+            response = (
+                self._preflight(request)
+                if refusal is None
+                else self._refusal(refusal, request, request.request_id)
+            )
             if response is None:
                 if self._sites is not None:
                     self._sites.check(request)
-                elif self._guard is not None and request.path not in PUBLIC_PATHS:
+                elif self._guard is not None and request.path not in self._public_paths:
                     # Before the path is looked for: who is not known learns nothing of what there is.
                     request.principal = self._guard.recall(request) or await self._guard.admit(request)
                 response = await self._router.find(request)(self.gateway, request)
         except GatewayError as error:
-            response = self._refusal(error)
+            response = self._refusal(error, request, request.request_id)
         except Exception:
             logger.exception(
                 "request %s%s failed", request.request_id, _caller(request), extra=_fields(request)
             )
-            response = error_response(GatewayError("the gateway failed on this request"))
+            failure = GatewayError("the gateway failed on this request")
+            response = self._refusal(failure, request, request.request_id)
         request.status = response.status
         response.headers.append((b"x-request-id", request_id))
         if self._cors is not None:
@@ -69,8 +81,9 @@ class Application:
 
     def reject(self, error: GatewayError) -> Response:
         """Answer what was not even a request."""
-        response = self._refusal(error)
-        response.headers.append((b"x-request-id", self._new_id()))
+        request_id = self._new_id()
+        response = self._refusal(error, None, request_id.decode("ascii"))
+        response.headers.append((b"x-request-id", request_id))
         return response
 
     def ended(self, request: Request, outcome: Outcome, problem: str) -> None:
@@ -79,13 +92,30 @@ class Application:
         recorder = self.gateway.recorder
         if recorder is not None and asked is not None and asked.measurement is not None:
             recorder.ended(asked, asked.measurement, outcome, now=perf_counter())
-        elif recorder is not None and request.method == "POST" and request.path in INFERENCE_PATHS:
-            recorder.turned_away(INFERENCE_PATHS[request.path], outcome)
+        elif asked is None and recorder is not None and self.gateway.measuring is not None:
+            self._turned_away(recorder, request, outcome)
         if self._access is not None:
             self._access.ended(request, outcome)
         if self._tracer is not None and isinstance(request.trace, Trace):
             self._tracer.end(request, request.trace, outcome, route=self._router.template(request.path))
-        if problem and outcome is not Outcome.COMPLETE:
+        if outcome is not Outcome.COMPLETE:
+            self._went_wrong(request, outcome, problem)
+
+    def _turned_away(self, recorder: Recorder, request: Request, outcome: Outcome) -> None:
+        if request.method == "POST" and request.path in INFERENCE_PATHS:
+            recorder.turned_away(INFERENCE_PATHS[request.path], outcome)
+
+    def _went_wrong(self, request: Request, outcome: Outcome, problem: str) -> None:
+        board = self.gateway.board
+        # Who leaves does no harm, and what was refused was noted then.
+        if board is not None and outcome not in (Outcome.CLIENT_GONE, Outcome.REJECTED):
+            board.failed(
+                _mishap(
+                    request, outcome, status=request.status if request.status >= 400 else 0, message=problem
+                )
+            )
+        if problem:
+            asked = request.inference or request.raw
             provider = asked.provider_id if asked is not None else ""
             logger.warning(
                 "request %s%s%s: %s: %s",
@@ -97,16 +127,28 @@ class Application:
                 extra=_fields(request),
             )
 
-    def _refusal(self, error: GatewayError) -> Response:
-        recorder = self.gateway.recorder
-        # What a provider did is counted as its own.
-        if recorder is not None and error.outcome is Outcome.REJECTED:
-            recorder.refused(error.code)
+    def _refusal(self, error: GatewayError, request: Request | None, request_id: str) -> Response:
+        recorder, board = self.gateway.recorder, self.gateway.board
         response = error_response(error)
+        # What a provider did is counted as its own.
+        is_ours = error.outcome is Outcome.REJECTED
+        if recorder is not None and is_ours:
+            recorder.refused(error.code)
         if isinstance(error, Overloaded | IdentityUnavailable):
             # What is too much costs as little as can be, and an issuer that is down concerns every request:
             # whoever turns them away says so now and then.
             response.problem = ""
+        elif board is not None and is_ours:
+            board.refused(
+                _mishap(
+                    request,
+                    error.outcome,
+                    request_id=request_id,
+                    status=error.status,
+                    code=error.code,
+                    message=error.message,
+                )
+            )
         return response
 
     def _preflight(self, request: Request) -> Response | None:
@@ -128,6 +170,30 @@ def _fields(request: Request) -> dict[str, object]:
     trace_id = trace_id_of(request)
     fields = {"request_id": request.request_id, **({"trace_id": trace_id} if trace_id else {})}
     return {"fields": fields}
+
+
+def _mishap(
+    request: Request | None,
+    outcome: Outcome,
+    *,
+    status: int,
+    message: str,
+    request_id: str = "",
+    code: str = "",
+) -> Mishap:
+    """Note what is known of a request that did not end well, and nothing of what it says."""
+    asked = request.inference or request.raw if request is not None else None
+    return Mishap(
+        at=time.time(),
+        request_id=request_id or (request.request_id if request is not None else ""),
+        path=request.path.decode("latin-1") if request is not None else "",
+        outcome=outcome.value,
+        status=status,
+        code=code,
+        provider=asked.provider_id if asked is not None else "",
+        model=asked.model if isinstance(asked, InferenceRequest) else "",
+        message=message,
+    )
 
 
 def _caller(request: Request) -> str:

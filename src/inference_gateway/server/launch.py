@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import resource
+import socket
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -105,9 +106,10 @@ class _Workers:
         old, new = self._settings.server, settings.server
         if (old.host, old.port, old.workers) != (new.host, new.port, new.workers):
             logger.warning("reload: another host, port or number of workers takes a restart")
-        if settings.telemetry != self._settings.telemetry:
-            logger.warning("reload: other telemetry settings take a restart")
-            settings = msgspec.structs.replace(settings, telemetry=self._settings.telemetry)
+        shared = {"telemetry": self._settings.telemetry, "ui": self._settings.ui}
+        if (settings.telemetry, settings.ui) != (shared["telemetry"], shared["ui"]):
+            logger.warning("reload: other settings of telemetry and the status page take a restart")
+            settings = msgspec.structs.replace(settings, **shared)
         return _plan(settings, self._counting)
 
     def _ready(self) -> None:
@@ -186,6 +188,8 @@ def _announce(settings: Settings, listeners: Listeners, counting: Metering | Non
     for listener in listeners:
         where = address_of(listener, scheme=scheme)
         logger.info("inference-gateway %s listens on %s", __version__, where)
+        if settings.ui.enabled and listener.family != socket.AF_UNIX:
+            logger.info("the status page is at %s/ui", where)
     for listener in counting.listeners if counting is not None else ():
         logger.info("metrics are at %s/metrics", address_of(listener, scheme="http"))
     providers = tuple(registry(settings).configured)

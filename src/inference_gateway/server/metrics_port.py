@@ -48,10 +48,13 @@ class Metering(msgspec.Struct):
 
     totals: Totals
     listeners: Listeners
+    """Where metrics are scraped from; none where telemetry is off, and only the status page tells."""
 
     @property
-    def port(self) -> int:
-        """The port that it is."""
+    def port(self) -> int | None:
+        """The port that it is, None without."""
+        if not self.listeners:
+            return None
         port: int = self.listeners[0].getsockname()[1]
         return port
 
@@ -63,13 +66,13 @@ class Metering(msgspec.Struct):
 
 
 def metering(settings: Settings) -> Metering | None:
-    """Open the port that metrics are scraped from; None where telemetry is off.
+    """Open the port that metrics are scraped from; None where telemetry and the status page are off.
 
     :raises CannotServe: the address cannot be listened on.
     """
     telemetry = settings.telemetry
     if not telemetry.enabled:
-        return None
+        return Metering(Totals(), ()) if settings.ui.enabled else None
     [listeners] = open_listeners(telemetry.metrics_host, telemetry.metrics_port)
     return Metering(Totals(), listeners)
 

@@ -46,6 +46,7 @@ from inference_gateway.server.transport.pool import Pool
 from inference_gateway.server.transport.proxies import Proxies, Proxy
 from inference_gateway.server.transport.server import ServerConnection
 from inference_gateway.server.transport.tls import ClientCertificate, client_context, identify, trust
+from inference_gateway.server.watching import Watching
 
 logger = logging.getLogger("inference_gateway.serve")
 
@@ -91,10 +92,13 @@ class Server:
         self._listeners = listeners
         self._accepting: list[asyncio.Server] = []
         self._metrics: MetricsPort | None = None
-        recorder = self._gateway.recorder
-        if self._metering is not None and recorder is not None:
+        self._watching: Watching | None = None
+        recorder, board = self._gateway.recorder, self._gateway.board
+        if self._metering is not None and recorder is not None and board is not None:
             gauges = Gauges(recorder.region, self._connections, self._gateway, outlet)
-            self._metrics = MetricsPort(self._metering, gauges.sample)
+            if self._metering.listeners:
+                self._metrics = MetricsPort(self._metering, gauges.sample)
+            self._watching = Watching(self._gateway, self._metering.totals.watch, board, gauges.sample)
 
     @property
     def port(self) -> int:
@@ -123,6 +127,8 @@ class Server:
         self._gateway.start()
         if self._metrics is not None:
             await self._metrics.start()
+        if self._watching is not None:
+            self._watching.start()
         self._watch_certificates()
 
     def reload(self) -> None:
@@ -152,6 +158,8 @@ class Server:
                 connection.abort()
             if self._metrics is not None:
                 self._metrics.stop()
+            if self._watching is not None:
+                self._watching.stop()
             await self._gateway.close()
             if self._metering is not None and self._is_alone:
                 self._metering.close()

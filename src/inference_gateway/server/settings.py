@@ -15,6 +15,7 @@ from inference_gateway.server.setting_kinds import LONGEST, MASK, Duration, Secr
 from inference_gateway.server.settings_a2a import A2AAgentSettings, A2ASettings
 from inference_gateway.server.settings_mcp import MCPServerSettings, MCPSettings
 from inference_gateway.server.settings_tracing import TracingSettings
+from inference_gateway.server.settings_ui import UISettings
 
 # Whoever reads settings need not know that they stand in several files.
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Secret",
     "Timeout",
     "TracingSettings",
+    "UISettings",
 ]
 
 MOST_WORKERS: Final = 1024
@@ -448,7 +450,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="One JSON object a line, or lines for people; unset in `development`, those."),
     ] = "json"
     log_access: Annotated[
-        bool, Meta(description="Whether each request is logged when it ends, health checks left out.")
+        bool,
+        Meta(
+            description="Whether each request is logged when it ends, health checks and the status page's "
+            "data left out."
+        ),
     ] = False
     log_content: Annotated[
         bool, Meta(description="Whether that line holds what people write to models: the request's body.")
@@ -486,6 +492,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tracing: TracingSettings = TracingSettings()
     mcp: MCPSettings = MCPSettings()
     a2a: A2ASettings = A2ASettings()
+    ui: UISettings = UISettings()
     providers: dict[str, ProviderSettings] = msgspec.field(default_factory=_built_in_providers)
     """By id: every built-in provider, configured or not, then the custom ones."""
 

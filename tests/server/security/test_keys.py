@@ -17,7 +17,7 @@ from fakes.chats import body
 from fakes.gateway import FakeGateway, Reply
 from fakes.provider import FakeProvider
 from inference_gateway import InferenceGatewayClient
-from inference_gateway.server.api.routes import PUBLIC_PATHS, ROUTES
+from inference_gateway.server.api.routes import ROUTES, public_paths
 from inference_gateway.server.cli import cli
 from inference_gateway.server.keys import ring as ring_module
 from inference_gateway.server.keys.file import UnusableKeys, change, read
@@ -106,10 +106,14 @@ def test_two_credentials_are_none(start: Start) -> None:
     assert gateway.exchange(request % (field * 2)).startswith(b"HTTP/1.1 401")
 
 
-def test_everything_but_health_wants_to_know_who_asks(start: Start, provider: FakeProvider) -> None:
+def test_everything_but_health_and_the_empty_status_page_wants_to_know_who_asks(
+    start: Start, provider: FakeProvider
+) -> None:
     gateway = start(AUTH_API_KEYS=KEY)
     paths = {path for route in ROUTES for path in route.paths}
-    assert {path.encode() for path in paths if "health" in path and "mcp" not in path} == PUBLIC_PATHS
+    public = public_paths(ROUTES)
+    health = {path.encode() for path in paths if "health" in path and "mcp" not in path}
+    assert health | {b"/ui"} == public
     for template in {
         "/",
         "/nothing",
@@ -123,7 +127,7 @@ def test_everything_but_health_wants_to_know_who_asks(start: Start, provider: Fa
         path = template.format(id="openai/m", provider="openai", path="models", agent="a")
         for method in ("GET", "POST", "DELETE", "OPTIONS"):
             status = gateway.request(method, path).status
-            if path.encode() in PUBLIC_PATHS:
+            if path.encode() in public:
                 assert status == (200 if method == "GET" else 405)
             else:
                 assert status == 401, (method, path)
@@ -210,6 +214,16 @@ def test_a_limited_key_sees_and_reaches_its_models_only(
         assert gateway.chat(body(model), query, bearer(free)).status == 200
     assert gateway.request("POST", "/proxy/openai/chat/completions", body("m"), bearer(key)).status == 403
     assert gateway.request("POST", "/proxy/openai/chat/completions", body("m"), bearer(free)).status == 200
+
+
+def test_a_limited_key_gets_no_data_of_the_status_page(
+    start: Start, made: Callable[..., str], path: Path
+) -> None:
+    key, free = made("limited", "--models", "mock/echo"), made("free")
+    gateway = start(AUTH_API_KEYS_FILE=str(path))
+    for data in ("status", "errors", "services", "settings"):
+        assert gateway.request("GET", f"/ui/api/{data}", headers=bearer(key)).status == 403
+        assert gateway.request("GET", f"/ui/api/{data}", headers=bearer(free)).status == 200
 
 
 def test_a_model_that_a_key_may_not_use_is_not_listed_to_it(

@@ -32,11 +32,13 @@ from inference_gateway.server.providers.model_rules import ModelRules
 from inference_gateway.server.providers.registry import Provider, Registry, registry
 from inference_gateway.server.settings import ProviderSettings, Settings
 from inference_gateway.server.tasks import Background
+from inference_gateway.server.telemetry.board import Board
 from inference_gateway.server.telemetry.recorder import Recorder
 from inference_gateway.server.telemetry.totals import Totals
 from inference_gateway.server.toolbox import Ran, Toolbox, ToolServer
 from inference_gateway.server.transport.headers import RequestHeaderRule
 from inference_gateway.server.transport.pool import Pool
+from inference_gateway.server.ui.page import Page, open_page
 
 if TYPE_CHECKING:
     from inference_gateway.server.a2a.hosting import Hosting
@@ -45,6 +47,15 @@ if TYPE_CHECKING:
     from inference_gateway.server.mcp.service import MCP
     from inference_gateway.server.telemetry.push import Push
     from inference_gateway.server.tracing.tracer import Tracer
+
+
+class Ways(msgspec.Struct, frozen=True):
+    """The pipeline, and the same without the stages that change a request."""
+
+    measuring: Measuring | None
+    """Their first stage, where they are measured."""
+    whole: Handler
+    direct: Handler
 
 
 class Gateway(msgspec.Struct):
@@ -88,15 +99,27 @@ class Gateway(msgspec.Struct):
     measuring: Measuring | None = None
     """Takes note of requests, where somebody counts or logs them."""
     recorder: Recorder | None = None
-    """Counts what happens, where telemetry is on."""
+    """Counts what happens, where telemetry or the status page is on."""
     push: "Push | None" = None
     """Counts what clients measured, where that is taken."""
     tracer: "Tracer | None" = None
     """Follows requests, where that is on."""
     calls: CallSpans | None = None
     """Notes the calls of providers for it."""
+    board: Board | None = None
+    """Where it tells of itself and of what went wrong, likewise."""
+    unmeasured: Ways | None = None
+    """The ways of requests while nobody looks, where they differ from `measured`."""
+    measured: Ways | None = None
+    """The ways of requests on which they are counted, where that can begin and end."""
+    page: Page | None = None
+    """The status page, where that is on."""
     ready: bool = True
     """Whether new work is welcome; off while draining."""
+
+    def take(self, ways: Ways) -> None:
+        """Have requests go these ways from now on."""
+        self.measuring, self.infer, self.infer_directly = ways.measuring, ways.whole, ways.direct
 
     def start(self) -> None:
         """Begin what runs beside requests. Requests that come before it do no harm. Idempotent."""
@@ -144,31 +167,28 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
     backends = {p.id: _backend(p, pool, settings) for p in providers.configured.values()}
     catalog = Catalog(backends, background, ttl=settings.models.cache_ttl)
     rules = ModelRules(settings.allowed_models, settings.disallowed_models, providers.configured)
-    ran = recorder.tool_ran if recorder is not None else None
+    is_scraped = recorder is not None and settings.telemetry.enabled
+    ran = recorder.tool_ran if recorder is not None and is_scraped else None
     mcp = open_mcp(settings, background, ran=ran)
     agents = open_a2a(settings, pool, background)
     agent_tools = open_agent_tools(settings, agents, background) if agents is not None else None
     tools = _tool_loop(settings, toolboxes(mcp, agent_tools), background, ran)
     tracer = open_tracing(settings)
     calls = CallSpans(providers.configured, propagates=tracer.propagates) if tracer is not None else None
-    is_measured = recorder is not None or settings.log_access or tracer is not None
-    measuring = Measuring(recorder) if is_measured else None
-    stages = _stages(settings, providers, catalog, rules, measuring, tools)
-    if calls is not None:
-        stages.append(calls)
-    upstream = Upstream(
-        backends,
-        omit_finish_reason=[p.id for p in providers.configured.values() if p.omits_finish_reason],
-        limit=settings.client.max_response_body_size,
-    )
+    counts_always = is_scraped or settings.log_access or tracer is not None
+    stages = _stages(settings, providers, catalog, rules, tools)
+    stages += _last_stages(providers, calls, asks_usage=is_scraped or tracer is not None)
+    upstream = _upstream(settings, providers, backends)
+    ways = _ways(stages, upstream, Measuring(recorder) if counts_always else None)
+    is_watched = recorder is not None and not counts_always
     return Gateway(
         registry=providers,
         backends=backends,
         catalog=catalog,
         rules=rules,
         header_rule=RequestHeaderRule(settings.forward_request_headers),
-        infer=compose(stages, upstream),
-        infer_directly=compose([s for s in stages if not isinstance(s, _CHANGING)], upstream),
+        infer=ways.whole,
+        infer_directly=ways.direct,
         bypass_allowed=settings.mcp.bypass_allowed,
         pool=pool,
         background=background,
@@ -183,11 +203,37 @@ def build(settings: Settings, pool: Pool, totals: Totals | None = None) -> Gatew
         agent_tools=agent_tools,
         exposes_agents=settings.a2a.expose,
         known_origins=frozenset(settings.server.cors_origins),
-        measuring=measuring,
+        measuring=ways.measuring,
         recorder=recorder,
-        push=open_push(settings.telemetry, totals, recorder),
         tracer=tracer,
         calls=calls,
+        push=open_push(settings.telemetry, totals, recorder if is_scraped else None),
+        board=Board(recorder.region) if recorder is not None else None,
+        unmeasured=ways if is_watched else None,
+        measured=_ways(stages, upstream, Measuring(recorder)) if is_watched else None,
+        page=open_page(settings, totals, counts_always=counts_always),
+    )
+
+
+def _upstream(settings: Settings, providers: Registry, backends: Mapping[str, Backend]) -> Upstream:
+    return Upstream(
+        backends,
+        omit_finish_reason=[p.id for p in providers.configured.values() if p.omits_finish_reason],
+        limit=settings.client.max_response_body_size,
+    )
+
+
+def _last_stages(providers: Registry, calls: CallSpans | None, *, asks_usage: bool) -> list[Stage]:
+    stages: list[Stage] = [UsageWish(providers.configured)] if asks_usage else []
+    return [*stages, calls] if calls is not None else stages
+
+
+def _ways(stages: list[Stage], upstream: Upstream, measuring: Measuring | None) -> Ways:
+    outermost: list[Stage] = [measuring] if measuring is not None else []
+    return Ways(
+        measuring,
+        compose([*outermost, *stages], upstream),
+        compose([*outermost, *(s for s in stages if not isinstance(s, _CHANGING))], upstream),
     )
 
 
@@ -226,12 +272,10 @@ def _stages(
     providers: Registry,
     catalog: Catalog,
     rules: ModelRules,
-    measuring: Measuring | None,
     tools: ToolLoop | None,
 ) -> list[Stage]:
-    """Choose the stages, outermost first. A feature that is off has no stage."""
-    stages: list[Stage] = [measuring] if measuring is not None else []
-    stages += Conversation(images=settings.enable_vision), Routing(providers, catalog)
+    """Choose the stages behind the measuring one, outermost first. A feature that is off has no stage."""
+    stages: list[Stage] = [Conversation(images=settings.enable_vision), Routing(providers, catalog)]
     if tools is not None:
         # Behind the choice of a provider, which holds for all turns; before all that each turn is held to.
         stages.append(tools)
@@ -240,8 +284,6 @@ def _stages(
     if settings.auth.active:
         stages.append(CallerModels(rules))
     stages += FieldRules(providers.configured), Reasoning(providers.configured)
-    if measuring is not None and (measuring.counts or settings.tracing.active):
-        stages.append(UsageWish(providers.configured))
     return stages
 
 

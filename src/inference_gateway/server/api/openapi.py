@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
 import yaml
 from pydantic import JsonValue
 
 from inference_gateway._version import __version__
 from inference_gateway.server import errors
+from inference_gateway.server.api.openapi_page import PAGE_OPERATIONS, PAGE_TYPES
+from inference_gateway.server.api.openapi_row import ANY, Operation
 from inference_gateway.server.api.openapi_schemas import schemas
 from inference_gateway.server.api.openapi_texts import DESCRIPTION, STREAM_EXAMPLE
 from inference_gateway.server.api.routes import ROUTES
@@ -53,19 +54,6 @@ class RouteLike(Protocol):
         """Whether it never asks for a token."""
 
 
-class Operation(msgspec.Struct, frozen=True):
-    """What the route table does not say about an operation. Names are those of components."""
-
-    tag: str
-    description: str
-    success: str
-    errors: tuple[type[errors.GatewayError], ...]
-    parameters: tuple[str, ...] = ()
-    body: str | None = None
-    relays: bool = False
-    """Whether a provider's own error can be the answer."""
-
-
 SWITCHES: Mapping[str, tuple[str, str]] = {
     "MCPBypass": ("X-MCP-Bypass", "Offer no tools of MCP servers; the operator may forbid it."),
     "A2ABypass": ("X-A2A-Bypass", "Offer no agents as tools; the operator may forbid it."),
@@ -80,14 +68,6 @@ SWITCHES: Mapping[str, tuple[str, str]] = {
 
 # ---- what is said about operations -------------------------------------------------------------------
 
-ANY = (
-    errors.BadRequest,
-    errors.RequestTimeout,
-    errors.URLTooLong,
-    errors.HeadersTooLarge,
-    errors.GatewayError,
-    errors.Overloaded,
-)
 BODY = (errors.BodyTooLarge, errors.UnsupportedMediaType)
 CALLERS = (errors.Unauthorized, errors.Forbidden)
 UPSTREAM = (errors.UpstreamError, errors.UpstreamTimeout)
@@ -208,6 +188,7 @@ OPERATIONS: Mapping[str, Operation] = {
         relays=True,
     ),
     "getOpenAPI": Operation("Meta", "This document.", "Document", ANY),
+    **PAGE_OPERATIONS,
 }
 
 TAGS = {
@@ -218,6 +199,7 @@ TAGS = {
     "A2A": "Agents, by the Agent2Agent protocol.",
     "Proxy": "A provider's own API.",
     "Health": "Probes.",
+    "Status page": "How the gateway does, for people. See docs/ui.md.",
     "Meta": "About this API.",
 }
 
@@ -327,6 +309,8 @@ def _answers() -> Json:
             {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {"schema": {}}},
             *relayed,
         ),
+        "Page": _answer("The page.", {"text/html": {"schema": {"type": "string"}}}),
+        **{name: _answer("As it is now.", _json_of(name)) for name in PAGE_TYPES},
         "Document": _answer("The document.", {"application/json": {"schema": {"type": "object"}}}),
         "ChatCompletion": _answer(
             "The completion; events if the request says `stream: true`.",

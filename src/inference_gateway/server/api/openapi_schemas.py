@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Literal
 
+import msgspec
 from pydantic import JsonValue, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from inference_gateway import types
+from inference_gateway.server.api.openapi_page import PAGE_TYPES
 from inference_gateway.types import a2a
 
 SCHEMAS: Mapping[str, TypeAdapter[object]] = {
@@ -56,4 +58,7 @@ def schemas() -> dict[str, JsonValue]:
     _, whole = TypeAdapter.json_schemas(
         adapters, ref_template="#/components/schemas/{model}", schema_generator=_Schemas
     )
-    return dict(sorted(whole["$defs"].items()))
+    _, of_page = msgspec.json.schema_components(
+        PAGE_TYPES.values(), ref_template="#/components/schemas/{name}"
+    )
+    return dict(sorted({**of_page, **whole["$defs"]}.items()))

@@ -1,10 +1,10 @@
 """Every endpoint: one line, one function."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
-from inference_gateway.server.api import a2a, documents, health, inference, mcp, metrics_push, models, raw
+from inference_gateway.server.api import a2a, documents, health, inference, mcp, metrics_push, models, raw, ui
 from inference_gateway.server.api.gateway import Gateway
 from inference_gateway.server.api.operations import CHAT
 from inference_gateway.server.inference import Operation
@@ -31,6 +31,8 @@ class Route(msgspec.Struct, frozen=True):
     """Whether it is answered however much is under way: whoever watches must not take busy for dead."""
     operation: Operation | None = None
     """The inference API that it is; its paths have no parameters."""
+    of_page: bool = False
+    """Whether it is there only with the status page."""
 
 
 ROUTES = (
@@ -106,13 +108,47 @@ ROUTES = (
         raw.proxy,
     ),
     Route(_GET, ("/openapi.json",), "getOpenAPI", "This document", documents.openapi),
+    Route(_GET, ("/ui",), "getPage", "The status page", ui.shell, is_public=True, of_page=True),
+    Route(
+        _GET,
+        ("/ui/api/status",),
+        "uiStatus",
+        "Figures of the gateway",
+        ui.status,
+        always_answered=True,
+        of_page=True,
+    ),
+    Route(_GET, ("/ui/api/errors",), "uiErrors", "What went wrong lately", ui.mishaps, of_page=True),
+    Route(_GET, ("/ui/api/services",), "uiServices", "Providers and services", ui.services, of_page=True),
+    Route(_GET, ("/ui/api/settings",), "uiSettings", "Settings in effect", ui.settings, of_page=True),
 )
 
-PUBLIC_PATHS = frozenset(path.encode("ascii") for route in ROUTES if route.is_public for path in route.paths)
-"""Everything else, paths that do not exist included, is for callers who say who they are."""
 ALWAYS_ANSWERED = frozenset(
     path.encode("ascii") for route in ROUTES if route.always_answered for path in route.paths
 )
 INFERENCE_PATHS = {
     path.encode("ascii"): route.operation for route in ROUTES if route.operation for path in route.paths
 }
+
+
+def routes_of(gateway: Gateway) -> tuple[Route, ...]:
+    """Return what this gateway offers, the files of its status page included."""
+    page = gateway.page
+    if page is None:
+        return tuple(route for route in ROUTES if not route.of_page)
+    files = tuple(path.decode("ascii") for path in page.assets.by_path)
+    return (
+        *ROUTES,
+        Route(_GET, files, "getPageFile", "A file of the status page", ui.asset, is_public=True),
+        Route(_GET, ("/ui/",), "movePage", "Where the status page is", ui.moved, is_public=True),
+    )
+
+
+def public_paths(routes: Iterable[Route]) -> frozenset[bytes]:
+    """Return the paths that answer everybody: all others, existing or not, are for callers that are known."""
+    return frozenset(path.encode("ascii") for route in routes if route.is_public for path in route.paths)
+
+
+def page_paths(routes: Iterable[Route]) -> frozenset[bytes]:
+    """Return the paths of the status page, which it asks for all the time."""
+    return frozenset(path.encode("ascii") for route in routes if route.of_page for path in route.paths)

@@ -1,6 +1,6 @@
 """What telemetry wants to know of every request: when it began, what it waited for, what it took.
 
-Both stages are in the chain only where telemetry is on.
+One stage is in the chain only where somebody counts or logs, the other only where telemetry is on.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -32,11 +32,6 @@ class Measuring:
 
     def __init__(self, recorder: Recorder | None) -> None:
         self._recorder = recorder
-
-    @property
-    def counts(self) -> bool:
-        """Whether somebody counts, and not the log alone is interested."""
-        return self._recorder is not None
 
     async def __call__(self, request: R, call_next: Callable[[R], Awaitable[Response]]) -> Response:
         """Let the request on; look at its answer."""
