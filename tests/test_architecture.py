@@ -5,9 +5,9 @@ import re
 import pytest
 
 from architecture.compiled import (
+    bases_on_the_other_side,
     copies_in_compiled_modules,
     structs_in_compiled_modules,
-    subclasses_of_compiled_classes,
 )
 from architecture.conduct import (
     BROAD_EXCEPTS,
@@ -53,7 +53,7 @@ PACKAGE_CHECKS: tuple[Check, ...] = (
     unfinished_work,
     structs_in_compiled_modules,
     copies_in_compiled_modules,
-    subclasses_of_compiled_classes,
+    bases_on_the_other_side,
 )
 
 
@@ -148,9 +148,14 @@ OFFENCES: tuple[tuple[Check, str, str], ...] = (
     (structs_in_compiled_modules, "server/codec.py", "class Shape(msgspec.Struct): ..."),
     (copies_in_compiled_modules, "server/codec.py", "from copy import copy"),
     (
-        subclasses_of_compiled_classes,
+        bases_on_the_other_side,
         "server/lab.py",
         "from inference_gateway.server.codec import Document\nclass Paper(Document): ...",
+    ),
+    (
+        bases_on_the_other_side,
+        "server/codec.py",
+        "from inference_gateway.server.lab import Paper\nclass Document(Paper):\n    __slots__ = ()",
     ),
 )
 

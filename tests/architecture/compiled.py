@@ -36,28 +36,28 @@ def copies_in_compiled_modules(sources: list[Source]) -> list[str]:
     ]
 
 
-def subclasses_of_compiled_classes(sources: list[Source]) -> list[str]:
-    """A class of Python's own cannot have a base that is compiled."""
+def bases_on_the_other_side(sources: list[Source]) -> list[str]:
+    """Python's own classes have no base that is compiled, and compiled ones with slots none that is not."""
     listed = compiled_modules()
-    found = []
-    for source in sources:
-        if source.path in listed:
-            continue
-        taken = {
-            alias.asname or alias.name
-            for node in ast.walk(source.tree)
-            if isinstance(node, ast.ImportFrom) and _path(node.module) in listed
-            for alias in node.names
-        }
-        found += [
-            source.complaint(node, f"{node.name} has a base in a compiled module, and is not compiled")
-            for node in ast.walk(source.tree)
-            if isinstance(node, ast.ClassDef)
-            and any(dotted(base) in taken for base in node.bases)
-            and not any(dotted(base) == "Protocol" for base in node.bases)
-        ]
-    return found
+    return [
+        source.complaint(node, f"{node.name} is compiled and its base is not, or the other way round")
+        for source in sources
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ClassDef) and (_has_slots(node) or source.path not in listed)
+        if not any(dotted(base) == "Protocol" for base in node.bases)
+        for base in node.bases
+        if (home := _home(source, dotted(base))) is not None and (home in listed) != (source.path in listed)
+    ]
 
 
-def _path(module: str | None) -> str:
-    return (module or "").removeprefix(f"{PACKAGE}.").replace(".", "/") + ".py"
+def _has_slots(node: ast.ClassDef) -> bool:
+    return any(isinstance(each, ast.Assign) and dotted(each.targets[0]) == "__slots__" for each in node.body)
+
+
+def _home(source: Source, name: str) -> str | None:
+    """The file of ours that a name is imported from, None where it is from elsewhere."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.ImportFrom) and name in {alias.asname or alias.name for alias in node.names}:
+            below = (node.module or "").partition(f"{PACKAGE}.")[2]
+            return below.replace(".", "/") + ".py" if below else None
+    return None

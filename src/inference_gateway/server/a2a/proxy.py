@@ -15,6 +15,7 @@ from inference_gateway import sse
 from inference_gateway.server import codec
 from inference_gateway.server.a2a import jsonrpc, methods
 from inference_gateway.server.a2a.agent import Agent, is_stream
+from inference_gateway.server.a2a.agent_relay import AgentRelay
 from inference_gateway.server.a2a.agent_stream import AgentStream, Rewrite
 from inference_gateway.server.a2a.card import Endpoint
 from inference_gateway.server.a2a.jsonrpc import (
@@ -30,12 +31,10 @@ from inference_gateway.server.a2a.jsonrpc import (
 )
 from inference_gateway.server.a2a.line import A_STREAM, ONE_REPLY
 from inference_gateway.server.a2a.methods import Method
-from inference_gateway.server.encodings import Decoder
 from inference_gateway.server.errors import GatewayError, UpstreamError
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.transport.headers import EVENT_STREAM, limits_and_ids
 from inference_gateway.server.transport.messages import Header, Request, Response
-from inference_gateway.server.transport.relay import Relay
 from inference_gateway.server.transport.upstream import Answer
 from inference_gateway.types.a2a_interfaces import Version, dialect_of
 
@@ -71,27 +70,6 @@ class Errand(msgspec.Struct, frozen=True):
         """What the answer may be."""
         may_stream = self.method is None or self.method.kind == "stream"
         return A_STREAM if may_stream else ONE_REPLY
-
-
-class AgentRelay(Relay):
-    """Relays an agent's stream; one that the agent ended with an error of its own ends in order."""
-
-    __slots__ = ("response",)
-
-    def __init__(self, answer: Answer, stream: AgentStream, *, decoder: Decoder | None) -> None:
-        super().__init__(answer, stream, decoder=decoder)
-        self.response: Response
-
-    def _conclude(self) -> None:
-        stream = self._stream
-        if stream.outcome is not Outcome.PROVIDER_ERROR or stream.problem:
-            super()._conclude()
-            return
-        self.response.outcome = Outcome.PROVIDER_ERROR
-        sink, self._sink = self._sink, None
-        self._answer.close()
-        if sink is not None:
-            sink.finish()
 
 
 class Proxy:

@@ -15,7 +15,8 @@ from inference_gateway.server.inference import InferenceRequest, Measured, Measu
 from inference_gateway.server.pipeline.chain import Handler
 from inference_gateway.server.providers.registry import Provider
 from inference_gateway.server.telemetry.recorder import Recorder
-from inference_gateway.server.transport.messages import Header, Passing, Response, Source
+from inference_gateway.server.transport.messages import Header, Response, Source
+from inference_gateway.server.transport.passing import Passing
 
 _NOTHING = b"{}"
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

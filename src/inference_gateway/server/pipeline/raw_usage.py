@@ -10,7 +10,8 @@ import msgspec
 from inference_gateway import sse
 from inference_gateway.server import codec
 from inference_gateway.server.inference import Measurement
-from inference_gateway.server.transport.messages import Header, Passing, Source, index
+from inference_gateway.server.transport.messages import Header, Source, index
+from inference_gateway.server.transport.passing import Passing
 
 _LARGEST: Final = 1024 * 1024
 """Bytes of an answer, or of one event, that are looked at."""

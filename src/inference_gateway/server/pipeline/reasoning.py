@@ -16,7 +16,8 @@ from inference_gateway.server.providers.translators.reasoning import (
     StreamConverter,
     convert_answer,
 )
-from inference_gateway.server.transport.messages import Passing, Response, Source
+from inference_gateway.server.transport.messages import Response, Source
+from inference_gateway.server.transport.passing import Passing
 
 _format: msgspec.json.Decoder[Format | None] = msgspec.json.Decoder(Format | None)
 
