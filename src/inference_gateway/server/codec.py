@@ -211,8 +211,8 @@ def _locate(body: bytes, values: dict[str, msgspec.Raw]) -> dict[str, Span]:
     leads, before = _OPENINGS[loose], 1
     for name, raw in values.items():
         lead = leads.get(name)
-        start = end + len(lead) if lead is not None else 0
-        if body[end:start] == lead and body[start] > _SPACE:
+        start = end if lead is None else end + len(lead)
+        if lead is not None and body[end:start] == lead and body[start] > _SPACE:
             name_start = end + before
         else:
             name_start, start = _step(body, end, name=name, previous=previous)
