@@ -5,9 +5,11 @@ from importlib.resources import files
 
 import pytest
 
-from fakes.chats import body
+from fakes.chats import body, stream
+from fakes.collector import Collector
 from fakes.gateway import FakeGateway
 from fakes.provider import FakeProvider
+from inference_gateway.server.access_log import AccessLog
 
 Start = Callable[..., FakeGateway]
 
@@ -165,3 +167,31 @@ def test_a_preflight_is_answered_before_anything_else(start_gateway: Start, prov
         refused = gateway.request("OPTIONS", path, headers={"Origin": "https://evil.example", **asked})
         assert not any(name.startswith("access-control-") for name in refused.headers)
     assert provider.calls == []
+
+
+def test_whoever_fails_to_note_an_end_holds_up_nobody(
+    start_gateway: Start,
+    provider: FakeProvider,
+    collector: Collector,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no clock")
+
+    monkeypatch.setattr(AccessLog, "ended", fail)
+    gateway = start_gateway(
+        OPENAI_API_KEY="k",
+        OPENAI_API_URL=provider.url,
+        LOG_ACCESS="true",
+        TELEMETRY_TRACING_ENABLED="true",
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+        OTEL_BSP_SCHEDULE_DELAY="10",
+    )
+    assert gateway.chat(body()).status == 200
+    assert stream(gateway).whole
+    assert gateway.chat(b"{").status == 400
+    assert len(collector.wait(5)) == 5, "whoever listens behind the one that fails hears of them all"
+    told = [record for record in caplog.records if "was not noted" in record.getMessage()]
+    assert len(told) == 3
+    assert all(record.exc_info for record in told)

@@ -41,7 +41,7 @@ class AccessLog:
         """Take note of a request."""
         request.began = perf_counter()
 
-    def ended(self, request: Request, outcome: Outcome) -> None:
+    def ended(self, request: Request, outcome: Outcome, problem: str) -> None:
         """Log a request's end."""
         if (
             request.path in _UNLOGGED

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import time
+from functools import partial
 from time import perf_counter
 
 from inference_gateway.server.access_log import AccessLog, trace_id_of
@@ -17,9 +18,9 @@ from inference_gateway.server.errors import GatewayError, IdentityUnavailable, O
 from inference_gateway.server.inference import InferenceRequest
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.spans import Trace
-from inference_gateway.server.telemetry.board import Mishap
+from inference_gateway.server.telemetry.board import Board, Mishap
 from inference_gateway.server.telemetry.recorder import Recorder
-from inference_gateway.server.transport.messages import Request, Response
+from inference_gateway.server.transport.messages import Ended, Request, Response
 
 logger = logging.getLogger("inference_gateway.app")
 
@@ -40,6 +41,8 @@ class Application:
         self._guard = gateway.guard
         self._sites = gateway.sites
         self._tracer = gateway.tracer
+        self._listeners = self._who_hears_of_ends()
+        self._all_listeners = [*self._listeners, *self._who_hears_of_trouble()]
         # Unique across processes by its beginning, within one by its end.
         self._id_prefix = f"req_{os.urandom(8).hex()}".encode("ascii")
         self._counter = itertools.count(1)
@@ -87,45 +90,32 @@ class Application:
         return response
 
     def ended(self, request: Request, outcome: Outcome, problem: str) -> None:
-        """Take note of how a request ended: the one place that hears of each, once."""
-        asked = request.inference or request.raw
-        recorder = self.gateway.recorder
-        if recorder is not None and asked is not None and asked.measurement is not None:
-            recorder.ended(asked, asked.measurement, outcome, now=perf_counter())
-        elif asked is None and recorder is not None and self.gateway.measuring is not None:
-            self._turned_away(recorder, request, outcome)
+        """Take note of how a request ended: the one place that hears of each, once. Raises nothing."""
+        # Each for itself: one that fails keeps neither the others from hearing nor the connection from
+        # going on.
+        for listener in self._listeners if outcome is Outcome.COMPLETE else self._all_listeners:
+            try:
+                listener(request, outcome, problem)
+            except Exception:
+                logger.exception("the end of request %s was not noted", request.request_id or "(unread)")
+
+    def _who_hears_of_ends(self) -> list[Ended]:
+        gateway = self.gateway
+        listeners: list[Ended] = []
+        if gateway.recorder is not None and gateway.measuring is not None:
+            listeners.append(partial(_count, gateway.recorder))
         if self._access is not None:
-            self._access.ended(request, outcome)
+            listeners.append(self._access.ended)
+        if self._tracer is not None:
+            listeners.append(self._end_trace)
+        return listeners
+
+    def _who_hears_of_trouble(self) -> list[Ended]:
+        return [_warn] if self.gateway.board is None else [partial(_show, self.gateway.board), _warn]
+
+    def _end_trace(self, request: Request, outcome: Outcome, problem: str) -> None:
         if self._tracer is not None and isinstance(request.trace, Trace):
             self._tracer.end(request, request.trace, outcome, route=self._router.template(request.path))
-        if outcome is not Outcome.COMPLETE:
-            self._went_wrong(request, outcome, problem)
-
-    def _turned_away(self, recorder: Recorder, request: Request, outcome: Outcome) -> None:
-        if request.method == "POST" and request.path in INFERENCE_PATHS:
-            recorder.turned_away(INFERENCE_PATHS[request.path], outcome)
-
-    def _went_wrong(self, request: Request, outcome: Outcome, problem: str) -> None:
-        board = self.gateway.board
-        # Who leaves does no harm, and what was refused was noted then.
-        if board is not None and outcome not in (Outcome.CLIENT_GONE, Outcome.REJECTED):
-            board.failed(
-                _mishap(
-                    request, outcome, status=request.status if request.status >= 400 else 0, message=problem
-                )
-            )
-        if problem:
-            asked = request.inference or request.raw
-            provider = asked.provider_id if asked is not None else ""
-            logger.warning(
-                "request %s%s%s: %s: %s",
-                request.request_id or "(unread)",
-                _caller(request),
-                f" to {provider}" if provider else "",
-                outcome.value,
-                problem,
-                extra=_fields(request),
-            )
 
     def _refusal(self, error: GatewayError, request: Request | None, request_id: str) -> Response:
         recorder, board = self.gateway.recorder, self.gateway.board
@@ -163,6 +153,33 @@ class Application:
 
     def _new_id(self) -> bytes:
         return b"%b%08x" % (self._id_prefix, next(self._counter))
+
+
+def _count(recorder: Recorder, request: Request, outcome: Outcome, problem: str) -> None:
+    """Count an inference request, or one that was turned away before it was known to be one."""
+    asked = request.inference or request.raw
+    if asked is None:
+        if request.method == "POST" and request.path in INFERENCE_PATHS:
+            recorder.turned_away(INFERENCE_PATHS[request.path], outcome)
+    elif asked.measurement is not None:
+        recorder.ended(asked, asked.measurement, outcome, now=perf_counter())
+
+
+def _show(board: Board, request: Request, outcome: Outcome, problem: str) -> None:
+    """Put on the board what went wrong: who leaves does no harm, and what was refused was noted then."""
+    if outcome not in (Outcome.CLIENT_GONE, Outcome.REJECTED):
+        status = request.status if request.status >= 400 else 0
+        board.failed(_mishap(request, outcome, status=status, message=problem))
+
+
+def _warn(request: Request, outcome: Outcome, problem: str) -> None:
+    if not problem:
+        return
+    asked = request.inference or request.raw
+    provider = f" to {asked.provider_id}" if asked is not None and asked.provider_id else ""
+    name, caller = request.request_id or "(unread)", _caller(request)
+    message = "request %s%s%s: %s: %s"
+    logger.warning(message, name, caller, provider, outcome.value, problem, extra=_fields(request))
 
 
 def _fields(request: Request) -> dict[str, object]:
