@@ -5,6 +5,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from inference_gateway.server.outcome import Outcome
 from inference_gateway.server.pipeline.span_content import StreamedOutput, input_messages, output_messages
@@ -98,6 +100,51 @@ def test_a_span_is_written_whole(attributes: dict[str, Value]) -> None:
         if isinstance(value, tuple):
             plain = tuple(each.string_value for each in plain.values)
         assert (type(plain), plain) == (type(value), value) or math.isclose(plain, value)
+
+
+def test_text_that_is_none_is_written_as_far_as_it_goes() -> None:
+    kept: list[Span] = []
+    trace = Trace(PARENT, kept.append, "GET", captures=False, propagates=True)
+    trace.root.attributes = {"\ud800": "a\udfff", "list": ("\ud800",)}
+    trace.root.name = "GET \ud800"
+    trace.close(Outcome.COMPLETE)
+    [of_resource] = ExportTraceServiceRequest.FromString(otlp.request({}, kept)).resource_spans
+    [span] = of_resource.scope_spans[0].spans
+    assert span.name == "GET ?"
+    assert next((each.key, each.value.string_value) for each in span.attributes) == ("?", "a?")
+
+
+@given(st.sampled_from(Kind), st.integers(0, 3), st.booleans(), st.booleans(), st.sampled_from([b"", b"a=1"]))
+def test_a_span_is_written_as_the_messages_of_otlp_would_be(
+    kind: Kind, flags: int, failed: bool, has_parent: bool, state: bytes
+) -> None:
+    kept: list[Span] = []
+    parent = PARENT.span_id if has_parent else b""
+    trace = Trace(
+        TraceContext(PARENT.trace_id, parent, flags, state),
+        kept.append,
+        "GET",
+        captures=False,
+        propagates=True,
+    )
+    trace.root.kind, trace.root.failed = kind, failed
+    trace.close(Outcome.COMPLETE)
+    [of_resource] = ExportTraceServiceRequest.FromString(otlp.request({}, kept)).resource_spans
+    [span] = of_resource.scope_spans[0].spans
+    remote = 0x300 if has_parent and kind is Kind.SERVER else 0x100
+    assert span == Message(
+        trace_id=PARENT.trace_id,
+        span_id=kept[0].id,
+        parent_span_id=parent,
+        trace_state=state.decode(),
+        flags=trace.flags | remote,
+        name="GET",
+        kind=Message.SpanKind.ValueType(kind + 0),
+        start_time_unix_nano=kept[0].start,
+        end_time_unix_nano=kept[0].end,
+        attributes=span.attributes,
+        status=Status(code=Status.STATUS_CODE_ERROR) if failed else None,
+    )
 
 
 def test_spans_that_do_not_know_how_they_ended_end_as_the_request_does() -> None:

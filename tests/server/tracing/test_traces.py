@@ -67,6 +67,20 @@ def test_a_request_is_a_span_with_the_call_of_its_provider_below(
     assert not call.failed
 
 
+@pytest.mark.parametrize("number", ["9" * 30, "-9223372036854775809", "1" + "0" * 400, "1e30", "1e400", "-"])
+def test_numbers_that_nobody_can_hold_are_left_out_and_lose_no_span(
+    traced: Start, collector: Collector, number: str
+) -> None:
+    gateway = traced()
+    messages = '"messages":[{"role":"user","content":"hi"}]'
+    sent = f'{{"model":"openai/m",{messages},"seed":{number},"temperature":{number}}}'
+    assert gateway.chat(sent.encode()).status == (400 if number == "-" else 200)
+    assert gateway.chat(body(seed=-7)).status == 200
+    spans = collector.wait(3 if number == "-" else 4)
+    seeds = [span.attributes.get("gen_ai.request.seed") for span in spans if span.kind == "client"]
+    assert [seed for seed in seeds if seed is not None] == [-7]
+
+
 def test_a_trace_of_the_client_goes_on_through_the_gateway_to_the_provider(
     traced: Start, collector: Collector, provider: FakeProvider
 ) -> None:

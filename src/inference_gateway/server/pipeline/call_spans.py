@@ -149,9 +149,11 @@ def _facts(provider: Provider) -> dict[str, Value]:
 
 def _number(raw: msgspec.Raw) -> int | float | None:
     try:
-        return _decode_number.decode(raw)
+        number = _decode_number.decode(raw)
     except codec.UNREADABLE:
         return None
+    # What is larger is no number of a model's, and none that OTLP can write.
+    return number if number is not None and abs(number) < 2**63 else None
 
 
 def told(span: Span, status: int) -> None:
