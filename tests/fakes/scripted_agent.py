@@ -75,7 +75,8 @@ class ScriptedAgent:
         """Methods and parameters of the requests that came."""
         self._is_closed = False
         self._http = FakeProvider(self._serve)
-        self.url = f"http://127.0.0.1:{self._http.port}"
+        self.port = self._http.port
+        self.url = f"http://127.0.0.1:{self.port}"
         self.card: dict[str, Any] = {
             "name": "Scripted",
             "description": "Does as told.",

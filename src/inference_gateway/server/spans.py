@@ -192,6 +192,12 @@ def note(attributes: Mapping[str, Value]) -> None:
         span.attributes.update(attributes)
 
 
+def along() -> list[tuple[bytes, bytes]]:
+    """Return fields that make what the task asks of others a part of its tool call's trace, if it has one."""
+    span = tool_call.get()
+    return span.context.fields() if span is not None and span.trace.propagates else []
+
+
 @contextmanager
 def tool_span(trace: Tracing | None, tool: str, **more: str) -> Iterator[Span | None]:
     """Note a call of a tool while the block runs it; give its span, or None where it is not traced.

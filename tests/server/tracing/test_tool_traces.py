@@ -11,7 +11,8 @@ from fakes.collector import Collector, Seen
 from fakes.gateway import FakeGateway
 from fakes.http_server import eventually
 from fakes.mcp_servers import ScriptedServer
-from fakes.provider import FakeProvider
+from fakes.provider import Call, FakeProvider
+from fakes.scripted_agent import ScriptedAgent, task
 from fakes.toolbox import FakeToolbox
 from fakes.turns import call, calling, pieces, saying, stream_of, taking_turns
 from inference_gateway.server.errors import UpstreamError
@@ -142,3 +143,34 @@ def test_a_tool_of_a_server_is_named_and_the_server_is_told_of_the_trace(
         assert tool.attributes["mcp.server.url"] == server.url
         assert tool.attributes["network.transport"] == "tcp"
         assert not tool.failed
+
+
+def test_an_agent_is_told_of_the_trace_by_a_tool_and_by_its_own_clients(
+    traced: Start, collector: Collector, provider: FakeProvider
+) -> None:
+    told: list[dict[str, str]] = []
+
+    async def act(call: Call, request: dict[str, Any]) -> None:
+        told.append(dict(call.headers))
+        await call.respond_json({"jsonrpc": "2.0", "id": request["id"], "result": {"task": task()}})
+
+    agent = ScriptedAgent({"SendMessage": act})
+    provider.script = taking_turns(
+        calling(call("a2a_submit_task", {"agent": "scripted", "message": "canary"})), saying("done")
+    )
+    gateway = traced(A2A_ENABLED="true", A2A_EXPOSE="true", A2A_AGENTS=agent.url)
+    eventually(lambda: gateway.request("GET", "/a2a/scripted/.well-known/agent-card.json").status == 200)
+    fields = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01", "tracestate": "a=1"}
+    assert gateway.chat(body(), headers=fields).status == 200
+    message = {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "canary"}]}
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": {"message": message}}
+    assert gateway.request("POST", "/a2a/scripted", asked, {"a2a-version": "1.0", **fields}).status == 200
+    agent.close()
+    spans = collector.until(lambda spans: sum(span.trace_id == TRACE for span in spans) == 5)
+    by_name = {span.name: span for span in spans}
+    tool, server = by_name["execute_tool a2a_submit_task"], by_name["POST /a2a/{agent}"]
+    assert tool.parent_id == by_name["POST /v1/chat/completions"].id
+    assert (tool.attributes["gen_ai.agent.name"], tool.attributes["server.port"]) == ("scripted", agent.port)
+    assert [each["traceparent"] for each in told] == [f"00-{TRACE}-{each.id}-01" for each in (tool, server)]
+    assert [each["tracestate"] for each in told] == ["a=1"] * 2
+    assert "canary" not in str(spans)

@@ -16,6 +16,7 @@ from inference_gateway.server.a2a.methods import Method
 from inference_gateway.server.a2a.reading import Reading
 from inference_gateway.server.errors import UpstreamError
 from inference_gateway.server.settings import A2AAgentSettings
+from inference_gateway.server.spans import note
 from inference_gateway.server.transport.messages import Header
 from inference_gateway.server.transport.upstream import Answer
 from inference_gateway.types.a2a import AgentCard
@@ -161,6 +162,8 @@ class Agent:
     def _request(self, name: str, params: Json) -> tuple[Method, Endpoint, bytes]:
         method, spoken = methods.known(name)
         endpoint = self.endpoint(spoken)
+        origin = endpoint.origin
+        note({"gen_ai.agent.name": self.id, "server.address": origin.host, "server.port": origin.port})
         said = methods.translated_params(method, params, spoken, endpoint.version)
         if endpoint.tenant is not None and isinstance(said, dict):
             said = {"tenant": endpoint.tenant, **said}

@@ -11,6 +11,8 @@ from inference_gateway.server import encodings
 from inference_gateway.server.a2a.card import Card, Endpoint, UnusableCard, read
 from inference_gateway.server.errors import GatewayError, UpstreamCut, UpstreamError
 from inference_gateway.server.settings import A2AAgentSettings
+from inference_gateway.server.spans import along
+from inference_gateway.server.trace_context import without
 from inference_gateway.server.transport.call import Call
 from inference_gateway.server.transport.messages import Header
 from inference_gateway.server.transport.origin import Origin, target
@@ -74,6 +76,8 @@ class Line:
         :param expires_at: time of the loop's clock.
         :raises GatewayError: there is no answer.
         """
+        if traced := along():
+            headers = without(headers) + traced
         given = [header for header in headers if header[0] not in self._fixed_names]
         version = (b"a2a-version", endpoint.version.encode("ascii"))
         fields = [(b"accept", accept), *_POSTED, version, *given, *self._fixed]

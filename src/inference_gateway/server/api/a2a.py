@@ -55,6 +55,8 @@ async def speak(gateway: Gateway, request: Request) -> Response:
     if request.header(b"content-encoding") not in {None, b"identity"}:
         raise UnsupportedMediaType("the request body must not be compressed here")
     headers = gateway.header_rule.inference(request.headers)
+    if gateway.calls is not None:
+        headers = gateway.calls.along(headers, request.trace)
     return await host.answer(_id(request), request, headers=headers, expires_at=expiry(request))
 
 

@@ -37,7 +37,7 @@ from inference_gateway.server.mcp.client import Doors, Way, causes, may_speak_ot
 from inference_gateway.server.mcp.egress import WayOut
 from inference_gateway.server.mcp.mending import MOST_TOOLS
 from inference_gateway.server.settings import MASK, MCPServerSettings, MCPSettings
-from inference_gateway.server.spans import LONGEST_NAME, note, tool_call
+from inference_gateway.server.spans import LONGEST_NAME, along, note
 
 logger = logging.getLogger("inference_gateway.mcp")
 
@@ -361,9 +361,6 @@ class Link:
 
         https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/
         """
-        span = tool_call.get()
-        if span is None:
-            return None
         note(
             {
                 "mcp.method.name": "tools/call",
@@ -373,10 +370,8 @@ class Link:
                 "gen_ai.tool.name": tool[:LONGEST_NAME],
             }
         )
-        if not span.trace.propagates:
-            return None
-        fields = {name.decode(): value.decode("ascii") for name, value in span.context.fields()}
-        return cast("RequestParamsMeta", fields)  # an open map, which its type has no way to say
+        fields = {name.decode(): value.decode("ascii") for name, value in along()}
+        return cast("RequestParamsMeta", fields) if fields else None  # an open map, which its type cannot say
 
     def _explain(self, error: MCPError, timeout: float | None) -> str:
         if error.code == REQUEST_TIMEOUT and timeout is not None:

@@ -18,7 +18,7 @@ from inference_gateway.server.pipeline.chain import Handler
 from inference_gateway.server.pipeline.chat_relay import ChatRelay
 from inference_gateway.server.pipeline.span_content import StreamedOutput, input_messages, output_messages
 from inference_gateway.server.providers.registry import Provider
-from inference_gateway.server.spans import Kind, Passage, Span, Trace, Value, hold
+from inference_gateway.server.spans import Kind, Passage, Span, Trace, Tracing, Value, hold
 from inference_gateway.server.trace_context import without
 from inference_gateway.server.transport.messages import Header, Response, Sink, Source
 from inference_gateway.server.transport.origin import Origin
@@ -77,20 +77,25 @@ class CallSpans:
         trace = request.trace
         if isinstance(trace, Trace):
             return self._noted(trace, request, call_next)
-        if trace is not None:
-            request.headers = self._along(request.headers, trace)
+        request.headers = self.along(request.headers, trace)
         return call_next(request)
 
     def begin_raw(
-        self, trace: Trace | Passage | None, provider_id: str, method: str, headers: list[Header]
+        self, trace: Tracing | None, provider_id: str, method: str, headers: list[Header]
     ) -> tuple[Span | None, list[Header]]:
         """Begin to note a raw call; return its span where it has one, and the fields that go along."""
         if not isinstance(trace, Trace):
-            return None, self._along(headers, trace) if trace is not None else headers
+            return None, self.along(headers, trace)
         span = trace.child(method, Kind.CLIENT)
         span.attributes = {"http.request.method": method, **self._facts[provider_id]}
         trace.root.attributes.update(self._facts[provider_id])
         return span, self._along(headers, span)
+
+    def along(self, headers: list[Header], trace: Tracing | None) -> list[Header]:
+        """Return the fields that go along with a call that has no span of its own."""
+        if trace is None:
+            return headers
+        return self._along(headers, trace.root if isinstance(trace, Trace) else trace)
 
     def _along(self, headers: list[Header], who: Span | Passage) -> list[Header]:
         return without(headers) + who.context.fields() if self._propagates else headers
