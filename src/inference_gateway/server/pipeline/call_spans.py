@@ -20,8 +20,9 @@ from inference_gateway.server.pipeline.span_content import StreamedOutput, input
 from inference_gateway.server.providers.registry import Provider
 from inference_gateway.server.spans import Kind, Passage, Span, Trace, Tracing, Value, hold
 from inference_gateway.server.trace_context import without
-from inference_gateway.server.transport.messages import Header, Response, Sink, Source
+from inference_gateway.server.transport.messages import Header, Response, Source
 from inference_gateway.server.transport.origin import Origin
+from inference_gateway.server.transport.passing import Passing
 from inference_gateway.server.usage import Usage
 
 _LONGEST = 200
@@ -231,40 +232,26 @@ def watched(source: Source, span: Span) -> "Watched":
     return Watched(source, span, source.stream if isinstance(source, ChatRelay) else None)
 
 
-class Watched:
+class Watched(Passing):
     """An answer on its way out, whose end is its span's.
 
     :param stream: what is known of it where it is a chat stream.
     """
 
-    __slots__ = ("_is_new", "_output", "_sink", "_source", "_span", "_stream")
+    __slots__ = ("_is_new", "_output", "_span", "_stream")
 
     def __init__(self, source: Source, span: Span, stream: ChatStream | None) -> None:
-        self._source = source
+        super().__init__(source)
         self._span = span
         self._stream = stream
         self._output = StreamedOutput() if stream is not None and span.trace.captures else None
-        self._sink: Sink | None = None
         self._is_new = True
-
-    def start(self, sink: Sink) -> None:
-        """Begin."""
-        self._sink = sink
-        self._source.start(self)
-
-    def pause(self) -> None:
-        """Hold the source."""
-        self._source.pause()
-
-    def resume(self) -> None:
-        """Let the source flow."""
-        self._source.resume()
 
     def close(self) -> None:
         """Give up the source: nobody reads on."""
         self._note()
         self._span.finish()
-        self._source.close()
+        super().close()
 
     def write(self, data: bytes) -> None:
         """Pass a piece on."""
@@ -273,23 +260,20 @@ class Watched:
             self._begin(data)
         if self._output is not None:
             self._output.feed(data)
-        if self._sink is not None:
-            self._sink.write(data)
+        super().write(data)
 
     def finish(self) -> None:
         """Pass the end on."""
         self._note()
         failed = self._span.failed
         self._span.finish(Outcome.PROVIDER_ERROR if failed else Outcome.COMPLETE)
-        if self._sink is not None:
-            self._sink.finish()
+        super().finish()
 
     def abort(self, error: Exception) -> None:
         """Pass the break on."""
         self._note()
         self._span.finish(error.outcome if isinstance(error, GatewayError) else Outcome.CUT)
-        if self._sink is not None:
-            self._sink.abort(error)
+        super().abort(error)
 
     def _begin(self, data: bytes) -> None:
         if self._stream is None:
