@@ -1,6 +1,7 @@
 """A collector of traces on a loopback port: decodes what it is sent with OpenTelemetry's own messages."""
 
 import gzip
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -37,9 +38,13 @@ class Collector:
     """Takes spans.
 
     :param answers: statuses to answer with before 200, in order.
+    :param content: what it answers with, in place of what it should.
+    :param tls: makes it speak TLS.
     """
 
-    def __init__(self, *answers: int, rejects: int = 0) -> None:
+    def __init__(
+        self, *answers: int, rejects: int = 0, content: bytes | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.spans: list[Seen] = []
         self.heads: list[tuple[str, dict[str, str]]] = []
         """Path and header fields of each request."""
@@ -60,19 +65,21 @@ class Collector:
                 answer = ExportTraceServiceResponse()
                 if rejects:
                     answer.partial_success.rejected_spans = rejects
-                content = answer.SerializeToString() if status == 200 else b"no"
+                said = content or (answer.SerializeToString() if status == 200 else b"no")
                 self.send_response(status)
-                self.send_header("content-length", str(len(content)))
+                self.send_header("content-length", str(len(said)))
                 self.send_header("location", "http://127.0.0.1:1/elsewhere")
                 self.end_headers()
-                self.wfile.write(content)
+                self.wfile.write(said)
 
             def log_message(self, *_: object) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 

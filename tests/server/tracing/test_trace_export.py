@@ -1,10 +1,12 @@
 """How spans get to a collector, and what happens where it is slow, down, or of another mind."""
 
 import socket
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trustme
 
 from fakes.chats import body
 from fakes.collector import Collector
@@ -91,6 +93,48 @@ def test_a_collector_that_refuses_is_not_asked_again_nor_followed(
     assert len(collector.heads) == 4
     told = [record.getMessage() for record in caplog.records if record.name == "inference_gateway.tracing"]
     assert [f"status {status}" in line for line in told] == [True], "one line, however often it fails"
+    collector.close()
+
+
+def test_a_collector_may_have_its_own_authority_and_ask_for_a_certificate(
+    traced: Start, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    authority, ours = trustme.CA(), trustme.CA()
+    authorities, shown = tmp_path / "ca.pem", tmp_path / "shown.pem"
+    authority.cert_pem.write_to_path(str(authorities))
+    ours.issue_cert("gateway").private_key_and_cert_chain_pem.write_to_path(str(shown))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    ours.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    collector = Collector(tls=context)
+    trusting = {
+        "TELEMETRY_TRACING_OTLP_ENDPOINT": collector.url,
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": str(authorities),
+    }
+    knowing = {
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": str(shown),
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY": str(shown),
+    }
+    traced(**trusting, **knowing).request("GET", "/v1/models")
+    collector.wait(1)
+    for settings in ({**trusting, **knowing, "OTEL_EXPORTER_OTLP_CERTIFICATE": ""}, trusting):
+        caplog.clear()
+        gateway = traced(**settings)
+        gateway.request("GET", "/v1/models")
+        gateway.thread.call(gateway._stop())
+        assert "did not reach 127.0.0.1" in caplog.text
+    assert len(collector.spans) == 1
+    collector.close()
+
+
+@pytest.mark.parametrize("content", [b"x" * 100_000, b"<html>"])
+def test_a_collector_that_answers_what_it_should_not_is_survived(traced: Start, content: bytes) -> None:
+    collector = Collector(content=content)
+    gateway = traced(TELEMETRY_TRACING_OTLP_ENDPOINT=collector.url)
+    for number in (1, 2):
+        gateway.request("GET", "/v1/models")
+        collector.wait(number)
     collector.close()
 
 
