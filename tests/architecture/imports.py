@@ -26,6 +26,7 @@ FLOORS = {
     "server.settings_reference": 1,
     "server.configuration": 1,
     "server.errors": 1,
+    "server.extras": 1,
     "server.codec": 1,
     "server.encodings": 1,
     "server.chat_shapes": 1,

@@ -25,10 +25,10 @@ from inference_gateway.server.api.routes import ALWAYS_ANSWERED
 from inference_gateway.server.api.tracing import UnusableFile
 from inference_gateway.server.app import Application
 from inference_gateway.server.errors import ShuttingDown
+from inference_gateway.server.extras import MissingExtra
 from inference_gateway.server.keys.file import UnusableKeys
 from inference_gateway.server.listening import BACKLOG, CannotServe, Listeners, open_listeners
 from inference_gateway.server.metrics_port import Gauges, Metering, MetricsPort, metering
-from inference_gateway.server.oidc import MissingExtra
 from inference_gateway.server.settings import ClientSettings, ProviderSettings, ServerSettings, Settings
 from inference_gateway.server.telemetry.totals import Totals
 from inference_gateway.server.transport.connections import Connections

@@ -10,8 +10,8 @@ from fakes.gateway import FakeGateway
 from inference_gateway.server import tracing
 from inference_gateway.server.api.tracing import open_tracing
 from inference_gateway.server.configuration import SettingsError, load
+from inference_gateway.server.extras import MissingExtra
 from inference_gateway.server.listening import CannotServe
-from inference_gateway.server.oidc import MissingExtra
 from inference_gateway.server.serve import open_gateway
 from inference_gateway.server.settings import Settings
 from inference_gateway.server.settings_reference import table

@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from inference_gateway.server.oidc import MissingExtra
+from inference_gateway.server.extras import needed
 from inference_gateway.server.settings import TelemetrySettings
 from inference_gateway.server.telemetry.recorder import Recorder
 from inference_gateway.server.telemetry.totals import Totals
 
 if TYPE_CHECKING:
     from inference_gateway.server.telemetry.push import Push
+
+_NEEDED = frozenset({"google", "opentelemetry"})
 
 
 def open_push(settings: TelemetrySettings, totals: Totals | None, recorder: Recorder | None) -> "Push | None":
@@ -18,15 +20,8 @@ def open_push(settings: TelemetrySettings, totals: Totals | None, recorder: Reco
     """
     if totals is None or recorder is None or not settings.metrics_push_enabled:
         return None
-    try:
+    with needed("TELEMETRY_METRICS_PUSH_ENABLED", "otel", _NEEDED):
         from inference_gateway.server.telemetry.otlp_protobuf import ProtobufEncoding
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"google", "opentelemetry"}:
-            raise
-        raise MissingExtra(
-            f"TELEMETRY_METRICS_PUSH_ENABLED needs {error.name!r}, which is not installed; "
-            "install the extra [otel], for example: pip install '.[server,otel]'"
-        ) from error
     from inference_gateway.server.telemetry.ingest import Ingest
     from inference_gateway.server.telemetry.otlp import JSONEncoding
     from inference_gateway.server.telemetry.push import Push

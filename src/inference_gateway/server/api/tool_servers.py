@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference_gateway.server.oidc import MissingExtra
+from inference_gateway.server.extras import needed
 from inference_gateway.server.settings import ClientSettings, Secret, Settings
 from inference_gateway.server.tasks import Background
 from inference_gateway.server.toolbox import Ran
@@ -25,16 +25,9 @@ def open_mcp(settings: Settings, background: Background, *, ran: Ran | None = No
     """
     if not settings.mcp.enabled:
         return None
-    try:
+    with needed("MCP_ENABLED", "mcp", _NEEDED):
         from inference_gateway.server.mcp.egress import WayOut
         from inference_gateway.server.mcp.service import MCP
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _NEEDED:
-            raise
-        raise MissingExtra(
-            f"MCP_ENABLED needs {error.name!r}, which is not installed; "
-            "install the extra [mcp], for example: pip install '.[server,mcp]'"
-        ) from error
     client = settings.client
     way_out = WayOut(
         context=client_context(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from inference_gateway._version import __version__
 from inference_gateway.server.configuration.otel import pairs
-from inference_gateway.server.oidc import MissingExtra
+from inference_gateway.server.extras import needed
 from inference_gateway.server.settings import ClientSettings, Secret, Settings, TracingSettings
 from inference_gateway.server.spans import Value
 from inference_gateway.server.tracing.sampling import sampler
@@ -40,16 +40,9 @@ def open_tracing(settings: Settings) -> "Tracer | None":
     tracing = settings.tracing
     if not tracing.active:
         return None
-    try:
+    with needed("TELEMETRY_TRACING_ENABLED", "otel", _NEEDED):
         from inference_gateway.server.tracing.export import Exporter, Terms
         from inference_gateway.server.tracing.tracer import Tracer
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _NEEDED:
-            raise
-        raise MissingExtra(
-            f"TELEMETRY_TRACING_ENABLED needs {error.name!r}, which is not installed; "
-            "install the extra [otel], for example: pip install '.[server,otel]'"
-        ) from error
     headers = tracing.traces_headers or tracing.headers
     terms = Terms(
         url=tracing.url,
