@@ -43,7 +43,7 @@ from inference_gateway.server.transport.inbound_tls import (
 from inference_gateway.server.transport.limits import Limits, PoolLimits
 from inference_gateway.server.transport.load import Load
 from inference_gateway.server.transport.pool import Pool
-from inference_gateway.server.transport.proxies import Proxies, Proxy
+from inference_gateway.server.transport.proxies import Proxies
 from inference_gateway.server.transport.server import ServerConnection
 from inference_gateway.server.transport.tls import ClientCertificate, client_context, identify, trust
 from inference_gateway.server.watching import Watching
@@ -405,13 +405,8 @@ def _usable(setting: str, path: str | None) -> Iterator[None]:
 
 
 def _proxies(client: ClientSettings) -> Proxies:
-    http, https = client.http_proxy or client.all_proxy, client.https_proxy or client.all_proxy
-    proxies = Proxies(
-        Proxy.of(http.reveal()) if http else None,
-        Proxy.of(https.reveal()) if https else None,
-        client.no_proxy,
-    )
-    if http or https:
+    proxies = Proxies.of(client)
+    if client.http_proxy or client.https_proxy or client.all_proxy:
         for entry in proxies.unread:
             logger.warning("NO_PROXY: %r is no host, domain, address or network: ignored", entry)
     return proxies

@@ -8,7 +8,7 @@ from inference_gateway.server.settings import ClientSettings, Secret, Settings
 from inference_gateway.server.tasks import Background
 from inference_gateway.server.toolbox import Ran
 from inference_gateway.server.transport.origin import Origin
-from inference_gateway.server.transport.proxies import Proxies, Proxy
+from inference_gateway.server.transport.proxies import Proxies
 from inference_gateway.server.transport.tls import client_context
 
 if TYPE_CHECKING:
@@ -46,11 +46,7 @@ class _ProxyChoice:
     def __init__(self, client: ClientSettings) -> None:
         self._http = client.http_proxy or client.all_proxy
         self._https = client.https_proxy or client.all_proxy
-        self._proxies = Proxies(
-            Proxy.of(self._http.reveal()) if self._http else None,
-            Proxy.of(self._https.reveal()) if self._https else None,
-            client.no_proxy,
-        )
+        self._proxies = Proxies.of(client)
 
     def __call__(self, url: str) -> Secret | None:
         origin = Origin.of(url)

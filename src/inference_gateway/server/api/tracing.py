@@ -17,7 +17,7 @@ from inference_gateway.server.tracing.sampling import sampler
 from inference_gateway.server.transport.connector import Connector
 from inference_gateway.server.transport.limits import PoolLimits
 from inference_gateway.server.transport.pool import Pool
-from inference_gateway.server.transport.proxies import Proxies, Proxy
+from inference_gateway.server.transport.proxies import Proxies
 from inference_gateway.server.transport.tls import ClientCertificate, client_context, identify, trust
 
 if TYPE_CHECKING:
@@ -95,16 +95,10 @@ def _open_pool(tracing: TracingSettings, client: ClientSettings) -> Pool:
     if certificate is not None:
         with _usable("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", certificate):
             identify(context, ClientCertificate(Path(certificate), Path(key) if key else None))
-    http, https = client.http_proxy or client.all_proxy, client.https_proxy or client.all_proxy
-    proxies = Proxies(
-        Proxy.of(http.reveal()) if http else None,
-        Proxy.of(https.reveal()) if https else None,
-        client.no_proxy,
-    )
     limits = PoolLimits(
         connect_timeout=inf, tls_handshake_timeout=client.tls_handshake_timeout or inf, idle_timeout=60.0
     )
-    return Pool(limits, Connector({"": context}, proxies=proxies))
+    return Pool(limits, Connector({"": context}, proxies=Proxies.of(client)))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import msgspec
 
-from inference_gateway.server.settings import Secret
+from inference_gateway.server.settings import ClientSettings, Secret
 from inference_gateway.server.transport.origin import Origin
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -100,6 +100,16 @@ class Proxies:
         self.unread: list[str] = []
         for entry in exceptions:
             self._except(entry)
+
+    @classmethod
+    def of(cls, client: ClientSettings) -> "Proxies":
+        """Proxies that the settings name."""
+        http, https = client.http_proxy or client.all_proxy, client.https_proxy or client.all_proxy
+        return cls(
+            Proxy.of(http.reveal()) if http else None,
+            Proxy.of(https.reveal()) if https else None,
+            client.no_proxy,
+        )
 
     def proxy_for(self, origin: Origin) -> Proxy | None:
         """Return the proxy that stands before an origin, None where there is none."""
