@@ -22,6 +22,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.responses import Response as StarletteResponse
 from starlette.routing import Mount
 
+from fakes.collector import Collector
 from fakes.gateway import FakeGateway
 from fakes.http_server import Tap, echo
 from fakes.loops import PATIENCE, LoopThread
@@ -368,6 +369,15 @@ async def test_the_path_is_the_undecoded_one_below_the_mount(
 
 def gateway_app(**environ: str) -> asgi.ASGIGateway:
     return asgi.create_app(load(environ={"MOCK_ENABLED": "true", **environ}, dotenv=None).settings)
+
+
+async def test_a_trace_says_by_which_scheme_its_request_came(collector: Collector) -> None:
+    environ = {"TELEMETRY_TRACING_ENABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    app = asgi.ASGIGateway(load(environ=environ, dotenv=None).settings)
+    client = Client(scheme="https", path="/v1/models", raw_path=b"/v1/models")
+    await app(client.scope, client.receive, client.send)
+    await app.close()
+    assert [span.attributes["url.scheme"] for span in collector.spans] == ["https"]
 
 
 async def test_the_lifespan_is_answered_and_its_end_closes_the_gateway() -> None:

@@ -177,6 +177,7 @@ class _Upload:
             headers=headers,
             body=self._body,
             client=str(client[0]) if client else "",
+            scheme=str(scope.get("scheme", "")),
         )
         self.request.refusal = refusal
         # To receive is to invite the body of a client that waits for that.

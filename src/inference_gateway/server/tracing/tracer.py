@@ -27,7 +27,7 @@ _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "P
 class Tracer:
     """Begins and ends the traces of requests.
 
-    :param scheme: of the URLs that clients ask for.
+    :param scheme: of the URLs that clients ask for, where a request does not say.
     :param propagates: whether a client's context is taken, and ours passed on.
     :param captures: whether spans may hold what people write.
     """
@@ -72,7 +72,7 @@ class Tracer:
         root.name = f"{shown} {route}" if route else shown
         attributes: dict[str, Value] = {
             "http.request.method": method,
-            "url.scheme": self._scheme,
+            "url.scheme": request.scheme or self._scheme,
             "url.path": request.path[:_LONGEST].decode("latin-1"),
             "inference_gateway.request_id": request.request_id,
         }

@@ -55,6 +55,7 @@ class Source(Protocol):
 class Request:
     """What a client asks. `path` and `query` are the bytes of the request target, undecoded.
 
+    :param scheme: of its URL, empty where the settings alone say it.
     :param fields: the index of the headers, where somebody has made it already.
     :ivar params: the parts of the path that a route's template names, undecoded.
     :ivar principal: who asks, where callers must say so.
@@ -81,6 +82,7 @@ class Request:
         "raw",
         "refusal",
         "request_id",
+        "scheme",
         "status",
         "trace",
     )
@@ -95,6 +97,7 @@ class Request:
         body: "RequestBody",
         request_id: str = "",
         client: str = "",
+        scheme: str = "",
         fields: dict[bytes, bytes] | None = None,
     ) -> None:
         self.method = method
@@ -104,6 +107,7 @@ class Request:
         self.body = body
         self.request_id = request_id
         self.client = client
+        self.scheme = scheme
         self.params: dict[str, bytes] = {}
         self.principal: Principal | None = None
         self.inference: InferenceRequest | None = None
