@@ -10,6 +10,7 @@ from architecture.sources import Source, dotted
 # Files that may do what others may not, each with its reason.
 BROAD_EXCEPTS = {
     "server/mcp/links.py": "the edge of a server that is not ours: whatever it does, it is tried again",
+    "server/tracing/export.py": "the edge of a background task: it goes on whatever a batch of spans holds",
     "server/app.py": "the edge of a request: its client gets an answer, whatever went wrong",
     "server/transport/server.py": "the edge of a connection: one that breaks must not take the others along",
     "client/tools.py": "a tool is the user's code: whatever it raises is told to the model, or raised again",

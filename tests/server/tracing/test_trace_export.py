@@ -15,7 +15,7 @@ from fakes.http_server import eventually
 from fakes.process import running
 from fakes.provider import FakeProvider
 from inference_gateway.server.serve import Server
-from inference_gateway.server.tracing import export
+from inference_gateway.server.tracing import export, otlp
 
 Start = Callable[..., FakeGateway]
 
@@ -136,6 +136,22 @@ def test_a_collector_that_answers_what_it_should_not_is_survived(traced: Start, 
         gateway.request("GET", "/v1/models")
         collector.wait(number)
     collector.close()
+
+
+def test_spans_that_cannot_be_written_keep_no_others_back(
+    traced: Start, collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise RuntimeError("no ink")
+
+    gateway = traced()
+    with monkeypatch.context() as broken:
+        broken.setattr(otlp, "request", fail)
+        gateway.request("GET", "/v1/models")
+        eventually(lambda: lost(gateway) == 1)
+    gateway.request("GET", "/v1/models")
+    collector.wait(1)
+    assert "1 spans cannot be sent" in caplog.text
 
 
 def test_spans_that_a_collector_leaves_out_are_counted(traced: Start) -> None:

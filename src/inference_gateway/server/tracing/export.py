@@ -150,6 +150,9 @@ class Exporter:
             left = await self._deliver(await self._written(resource, batch))
         except _Problem as problem:
             self._failure.trouble("%d spans did not reach %s: %s", left, self._origin.address, problem)
+        except Exception:
+            # A mistake of ours costs a batch, and not all that would come behind it.
+            logger.exception("%d spans cannot be sent", left)
         else:
             if left:
                 self._failure.trouble("%s refuses spans: %d of %d", self._origin.address, left, len(batch))
