@@ -6,6 +6,10 @@ ARG PYTHON_IMAGE=python:3.13-slim
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+# What compiles the busiest modules stays behind in this stage.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/inference-gateway
 # What it needs changes less often than what it is, and is a layer of its own.
 COPY requirements/image.txt requirements/build.txt requirements/
@@ -14,10 +18,11 @@ RUN /opt/inference-gateway/bin/pip install --require-hashes -r requirements/imag
     && /opt/build/bin/pip install --require-hashes -r requirements/build.txt
 COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY src src
-# pip compiles what it installs; then nobody needs it any more.
-RUN /opt/build/bin/python -m hatchling build -t wheel -d /dist \
+# pip makes bytecode of what it installs; then nobody needs it any more.
+RUN INFERENCE_GATEWAY_COMPILE=1 /opt/build/bin/python -m hatchling build -t wheel -d /dist \
     && /opt/inference-gateway/bin/pip install --no-deps --no-index /dist/*.whl \
-    && /opt/inference-gateway/bin/pip uninstall --yes pip
+    && /opt/inference-gateway/bin/pip uninstall --yes pip \
+    && case "$(/opt/inference-gateway/bin/inference-gateway version)" in *'(compiled)') ;; *) exit 1 ;; esac
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=0.1.0

@@ -63,7 +63,7 @@ lock: setup ## Compile the lock files anew (ARGS=--upgrade: to the newest versio
 	$(compile) pyproject.toml --extra server --extra auth -o requirements/server.txt
 	$(compile) pyproject.toml --extra server --extra auth --extra mcp --extra otel --group dev -o requirements/dev.txt
 	$(compile) pyproject.toml --all-extras -o requirements/image.txt
-	$(compile) --group build -o requirements/build.txt
+	$(compile) pyproject.toml --all-extras --group build --constraint requirements/image.txt -o requirements/build.txt
 	$(compile) --group deploy --constraint requirements/dev.txt -o requirements/deploy.txt
 	$(compile) --group fuzz -o requirements/fuzz.txt
 

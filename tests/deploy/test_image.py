@@ -17,6 +17,7 @@ from inference_gateway import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = (ROOT / "Dockerfile").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def instructions(stage: int = -1) -> list[tuple[str, str]]:
@@ -82,11 +83,26 @@ def test_everything_in_it_is_locked_by_its_hash() -> None:
         assert "--require-hashes" in options or "--no-deps --no-index" in options
 
 
+def locked(name: str) -> dict[str, str]:
+    """Versions that a lock file names."""
+    return dict(re.findall(r"(?m)^([a-z0-9-]+)==(\S+)", (ROOT / "requirements" / name).read_text()))
+
+
 def test_its_lock_file_has_every_extra() -> None:
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    extras = PROJECT["project"]["optional-dependencies"]
     wanted = {canonicalize_name(Requirement(line).name) for lines in extras.values() for line in lines}
-    locked = set(re.findall(r"(?m)^([a-z0-9-]+)==", (ROOT / "requirements/image.txt").read_text()))
-    assert wanted <= locked
+    assert wanted <= locked("image.txt").keys()
+
+
+def test_it_is_compiled_with_what_runs_in_it_and_leaves_the_compiler_behind() -> None:
+    hook = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]
+    assert set(hook["requires"]) <= set(PROJECT["dependency-groups"]["build"])
+    assert locked("image.txt").items() <= locked("build.txt").items()
+    build = [rest for name, rest in instructions(1) if name == "RUN"]
+    assert any(rest.startswith("INFERENCE_GATEWAY_COMPILE=1 ") for rest in build)
+    assert "inference-gateway version)\" in *'(compiled)') ;; *) exit 1 " in build[-1]
+    assert "gcc" in " ".join(build)
+    assert not [rest for name, rest in instructions() if name == "RUN"]
 
 
 def test_it_is_made_of_what_is_let_into_it_and_of_nothing_else() -> None:
