@@ -183,7 +183,9 @@ def test_tool_servers_are_told_with_their_tools(start_gateway: Start, server: Py
     eventually(lambda: services()[0]["state"] == "available" and services()[1]["error"])
     first, second = services()
     assert {"name": "mcp_echo", "description": "Say it again."} in first["tools"]
+    assert first["detail"].startswith(f"{server.url} · streamable-http · 20")
     assert second["tools"] == []
+    assert second["detail"].startswith("http://127.0.0.1:1/mcp")
 
 
 def test_agents_are_told_with_their_skills(
@@ -216,6 +218,7 @@ def test_agents_are_told_with_their_skills(
 
     eventually(lambda: services()[0]["state"] == "available" and services()[1]["error"])
     assert services()[0]["name"] == "Scripted"
+    assert services()[0]["detail"] == f"scripted · {agent.url} · 1.0"
     assert services()[0]["tools"] == [{"name": "Shout", "description": "Says it louder."}]
     rows = {row["name"]: row["value"] for row in told(gateway, "/ui/api/settings")["settings"]}
     assert rows["a2a.agents.1.headers.x-a"] == "********"

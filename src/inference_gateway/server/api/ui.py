@@ -193,11 +193,11 @@ def _tool_servers(gateway: Gateway) -> UISection | None:
         UIService(
             name=health.name,
             state=health.status,
-            detail=" ".join(filter(None, (health.transport, health.protocol_version))),
+            detail=" · ".join(filter(None, (address, health.transport, health.protocol_version))),
             error=health.error,
             tools=[UITool(tool.name, tool.description) for tool in tools],
         )
-        for health, tools in gateway.mcp.offers()
+        for health, address, tools in gateway.mcp.offers()
     ]
     return UISection("MCP servers", services)
 
@@ -209,7 +209,7 @@ def _agents(gateway: Gateway) -> UISection | None:
         UIService(
             name=agent.name or agent.id,
             state=agent.state,
-            detail=" ".join(filter(None, (agent.id, agent.dialect))),
+            detail=" · ".join(filter(None, (agent.id, agent.url, agent.dialect))),
             error=agent.last_error or None,
             tools=[UITool(skill.name, skill.description) for skill in agent.card.skills]
             if agent.card

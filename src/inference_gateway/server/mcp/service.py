@@ -114,11 +114,15 @@ class MCP:
             for number, link in enumerate(self._links, 1)
         ]
 
-    def offers(self) -> list[tuple[ServerHealth, list[ListedTool]]]:
-        """Tell how each server is, and which tools of it may be used."""
+    def offers(self) -> list[tuple[ServerHealth, str, list[ListedTool]]]:
+        """Tell how each server is, where it is, and which tools of it may be used."""
         listed = self._catalogue.listed()
         return [
-            (health, [self._shown(entry) for entry in listed if entry.server == number])
+            (
+                health,
+                self._links[number].address,
+                [self._shown(entry) for entry in listed if entry.server == number],
+            )
             for number, health in enumerate(self.health())
         ]
 
