@@ -96,6 +96,7 @@ def test_traffic_and_faults_are_told_as_they_were(served: Start, visit: Callable
         assert not stream(gateway, body(f"mock/lab:tokens=9,{faults}", stream=True)).whole
     gateway.chat(body("mock/lab:status=503"))
     gateway.chat(body("nobody/knows"))
+    tab.look()
     expect(page.locator(".tile", has_text="Cut or stalled").locator(".value")).to_have_text("▲ 2")
     expect(page.locator(".tile", has_text="Failed").locator(".fine")).to_have_text("4 of 9 requests")
     counts = {name: row(page, name) for name in ("Complete", "Provider error", "Cut", "Stalled", "Rejected")}
@@ -126,9 +127,11 @@ def test_totals_are_right_with_two_workers(tmp_path: Path, visit: Callable[..., 
     with running("--workers", "2", home=tmp_path) as process:
         port = process.port()
         assert process.logged("the status page is at").strip().endswith(f":{port}/ui")
-        page = visit(f"http://127.0.0.1:{port}").counted()
+        tab = visit(f"http://127.0.0.1:{port}")
+        page = tab.counted()
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(ask, [port] * 40))
+        tab.look()
         expect(page.locator(".tile", has_text="Failed").locator(".fine")).to_have_text("0 of 40 requests")
         assert row(page, "Complete") == "40"
         expect(page.get_by_text("2 worker processes")).to_be_visible()
@@ -312,10 +315,16 @@ def test_a_key_for_some_models_can_still_chat(
     made = subprocess.run(
         [*command, "--file", path, "--models", "mock/echo"], check=True, capture_output=True, text=True
     )
-    page = visit(served(AUTH_API_KEYS_FILE=str(path)).url).open()
+    tab = visit(served(AUTH_API_KEYS_FILE=str(path)).url)
+    tab.page.clock.install()
+    page = tab.open()
     page.get_by_label("API key or token").fill(made.stdout.strip())
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("good for some models only")
+    expect(page.get_by_text("not told", exact=True)).to_be_visible()
+    before = len(tab.asked)
+    page.clock.run_for(50_000)
+    assert len(tab.asked) == before
     page.get_by_role("link", name="Try it").click()
     expect(page.get_by_role("option", name="mock/echo")).to_be_attached()
     say(page, "hello")
@@ -334,6 +343,8 @@ def test_it_says_when_the_gateway_is_gone_and_comes_back(tmp_path: Path, visit: 
         expect(page.get_by_text("The gateway was started anew")).to_be_visible()
         expect(page.get_by_text("The gateway does not answer.")).to_be_hidden()
         expect(page.get_by_text("Counting since")).to_be_visible()
+        page.get_by_role("link", name="Try it").click()
+        expect(page.get_by_role("option", name="mock/echo")).to_be_attached()
         tab.check("ERR_")
 
 
@@ -378,6 +389,50 @@ def test_every_section_fits_its_window(served: Start, visit: Callable[..., Visit
     page.get_by_role("button", name=f"{'Dark' if scheme == 'light' else 'Light'} theme").click()
     assert page.evaluate("document.documentElement.dataset.theme") != scheme
     tab.check()
+
+
+def test_a_page_that_stays_open_for_a_day_stays_small_and_quick(
+    served: Start, visit: Callable[..., Visit]
+) -> None:
+    tab = visit(served().url)
+    page = tab.open("settings")
+    module = next(url for url in tab.asked if url.endswith("/main.js")).replace("main.js", "figures.js")
+    told = page.evaluate(
+        """async (module) => {
+          const { History } = await import(module);
+          const spread = () => ({ bounds: [1, 2], counts: [1, 2, 3] });
+          const history = new History();
+          let looks = 0;
+          const status = (now) => {
+            const models = Array.from({ length: 300 }, (_, number) => ({
+              provider: "p", model: `m${number}`, requests: number ? 7 : now, input_tokens: 1, output_tokens: 1,
+            }));
+            const f = {
+              outcomes: { complete: now }, refused: {}, tools: {}, providers: [], open: {},
+              duration: spread(), first_token: spread(), overhead: spread(), models,
+            };
+            return { now, counted: { started: 1, figures: f } };
+          };
+          for (let now = 2; now < 86_400; now += now < 85_000 ? 60 : 2) history.add(status(now));
+          history.add(status(86_400.1));
+          history.add(status(86_400.11)); // asked twice at once
+          const models = new Set(history.points.flatMap((point) => point.f.models));
+          for (const point of history.points) {
+            const kept = point.f.models;
+            Object.defineProperty(point.f, "models", { get: () => { looks += 1; return kept; } });
+          }
+          const { values: [rates] } = history.series(900, [(each) => each.outcomes.complete / each.seconds]);
+          const asked = history.between(900).models.map((each) => each.model);
+          return { points: history.points.length, models: models.size, asked, looks, fastest: Math.max(...rates) };
+        }""",
+        module,
+    )
+    points = told["points"]
+    assert points < 500
+    assert told["models"] <= points + 300
+    assert told["asked"] == ["m0"]
+    assert told["looks"] == 2
+    assert told["fastest"] < 1.2
 
 
 @needs_axe

@@ -8,6 +8,7 @@ export const ROOT = new URL("../../../", import.meta.url);
 export const VERSION = import.meta.url.split("/").at(-2);
 const KEPT = "inference-gateway-token";
 const PATIENCE = 10_000;
+const SELDOM = 60_000; // where this key will not be told, however often it asks
 
 let token = kept();
 
@@ -88,16 +89,18 @@ export function usePolled(path, every, { active = true, generation = 0, taken } 
       if (over || asking || document.hidden) return;
       asking = true;
       clearTimeout(timer);
+      let next = every;
       try {
         const response = await ask(path, { signal: AbortSignal.timeout(PATIENCE) });
         const value = await response.json();
         taken?.(value);
         if (!over) setState({ value, error: null });
       } catch (error) {
+        if (error.status === 403) next = SELDOM;
         if (!over) setState((before) => ({ value: before.value, error }));
       }
       asking = false;
-      if (!over) timer = setTimeout(look, every);
+      if (!over) timer = setTimeout(look, next);
     };
     document.addEventListener("visibilitychange", look);
     look();

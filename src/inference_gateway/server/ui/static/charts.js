@@ -13,6 +13,13 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+/** Places of values that have no neighbour, and so no line. */
+function alone(plot, series) {
+  const values = plot.data[series];
+  const isAlone = (at) => values[at] !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null;
+  return [...values.keys()].filter(isAlone);
+}
+
 function options(width, names, format, hovered) {
   const quiet = colour("--quiet");
   const axis = { stroke: quiet, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
@@ -21,7 +28,7 @@ function options(width, names, format, hovered) {
     width,
     height: HEIGHT,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 30, 0, 0],
     cursor: { y: false, points: { size: 8 }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
     axes: [
@@ -32,7 +39,7 @@ function options(width, names, format, hovered) {
       stroke: colour(`--series-${place + 1}`),
       width: 2,
       dash: DASHES[place],
-      points: { show: false },
+      points: { show: true, size: 5, fill: colour(`--series-${place + 1}`), filter: alone },
       spanGaps: false,
     }))],
     hooks: { setCursor: [(plot) => hovered(plot.cursor.idx ?? null)] },

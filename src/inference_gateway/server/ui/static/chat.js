@@ -20,8 +20,9 @@ const TRIALS = [
   ["A call of a tool", "mock/tools", '[[{"name": "get_weather", "arguments": {"city": "Paris"}}], "Thank you."]'],
 ];
 
-export function Chat({ generation, hidden }) {
-  const { models, trouble } = useModels(generation);
+/** @param origin changes with the process that answers; null while none does. */
+export function Chat({ generation, origin, hidden }) {
+  const { models, trouble } = useModels(!hidden && origin !== null, [generation, origin]);
   const [options, setOptions] = useState(DEFAULTS);
   const [turns, setTurns] = useState([]);
   const [draft, setDraft] = useState("");
@@ -89,9 +90,11 @@ export function Chat({ generation, hidden }) {
   </div>`;
 }
 
-function useModels(generation) {
+/** What can be chosen: asked for whenever the chat comes into view, as it may have changed. */
+function useModels(isWanted, changes) {
   const [found, setFound] = useState({ models: [], trouble: "" });
   useEffect(() => {
+    if (!isWanted) return undefined;
     const over = new AbortController();
     (async () => {
       try {
@@ -99,11 +102,11 @@ function useModels(generation) {
         const { data } = await response.json();
         setFound({ models: data, trouble: "" });
       } catch (error) {
-        if (!over.signal.aborted) setFound({ models: [], trouble: `The models could not be listed: ${error.message}` });
+        if (!over.signal.aborted) setFound((before) => ({ ...before, trouble: `The models could not be listed: ${error.message}` }));
       }
     })();
     return () => over.abort();
-  }, [generation]);
+  }, [isWanted, ...changes]);
   return found;
 }
 

@@ -4,6 +4,7 @@
 export const SMOOTH = 10;
 const LONGEST = 15 * 60;
 const GAP = 12;
+const SOONEST = 0.4; // what happened within less says nothing about a second
 
 export const OUTCOMES = [
   { id: "complete", title: "Complete", meaning: "answered, and the answer is whole", tone: "good" },
@@ -31,8 +32,10 @@ export class History {
     if (restarted) this.points = [];
     this.started = counted.started;
     const last = this.points.at(-1);
-    if (last && status.now <= last.t) return restarted;
-    this.points.push({ t: status.now, f: counted.figures });
+    if (last && status.now < last.t + SOONEST) return restarted;
+    const point = { t: status.now, f: { ...counted.figures, models: shared(last?.f.models ?? [], counted.figures.models) } };
+    this.points.push(point);
+    point.shortly = this.#before(point, this.points.length - 1);
     const oldest = status.now - LONGEST - SMOOTH;
     while (this.points[0].t < oldest) this.points.shift();
     return restarted;
@@ -54,9 +57,7 @@ export class History {
   series(seconds, functions) {
     const points = this.within(seconds);
     const times = points.map((point) => point.t);
-    const first = this.points.indexOf(points[0]);
-    const differences = points.map((point, number) => this.#before(point, first + number));
-    return { times, values: functions.map((make) => differences.map((each) => (each ? make(each) : null))) };
+    return { times, values: functions.map((make) => points.map(({ shortly }) => (shortly ? make(shortly) : null))) };
   }
 
   #before(point, place) {
@@ -81,18 +82,42 @@ function difference(from, to) {
     duration: spread(a.duration, b.duration),
     firstToken: spread(a.first_token, b.first_token),
     overhead: spread(a.overhead, b.overhead),
-    models: b.models.map((model) => modelled(a.models, model)).filter((model) => model.requests > 0),
-    providers: Object.fromEntries(b.providers.map((each) => [
-      each.provider,
-      subtract(a.providers.find((other) => other.provider === each.provider)?.outcomes ?? {}, each.outcomes),
-    ])),
+    // There may be hundreds of models, and charts do not ask for them.
+    get models() {
+      return asked(a.models, b.models);
+    },
+    get providers() {
+      return Object.fromEntries(b.providers.map((each) => [
+        each.provider,
+        subtract(a.providers.find((other) => other.provider === each.provider)?.outcomes ?? {}, each.outcomes),
+      ]));
+    },
   };
 }
 
-function modelled(before, model) {
-  const old = before.find((each) => each.model === model.model && each.provider === model.provider);
-  const less = (name) => model[name] - (old ? old[name] : 0);
-  return { ...model, requests: less("requests"), input: less("input_tokens"), output: less("output_tokens") };
+const keyOf = (each) => `${each.provider} ${each.model}`;
+
+function byKey(models) {
+  return new Map(models.map((each) => [keyOf(each), each]));
+}
+
+/** Models as they are now, those that nobody asked since as the same objects as before: a page stays open for long. */
+function shared(before, models) {
+  const known = byKey(before);
+  return models.map((model) => {
+    const old = known.get(keyOf(model));
+    const isSame = old && Object.keys(model).every((name) => model[name] === old[name]);
+    return isSame ? old : model;
+  });
+}
+
+function asked(before, after) {
+  const known = byKey(before);
+  return after.map((model) => {
+    const old = known.get(keyOf(model));
+    const less = (name) => model[name] - (old ? old[name] : 0);
+    return { ...model, requests: less("requests"), input: less("input_tokens"), output: less("output_tokens") };
+  }).filter((model) => model.requests > 0);
 }
 
 function subtract(a, b) {

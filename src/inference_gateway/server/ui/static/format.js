@@ -51,6 +51,18 @@ export function percent(part, whole) {
   return share > 0 && share < 0.1 ? "< 0.1 %" : `${trimmed(share)} %`;
 }
 
+/** When it was: the time of day, and the day where that is another one; `value` in seconds since 1970. */
+export function moment(value) {
+  const at = new Date(value * 1000);
+  const isToday = at.toDateString() === new Date().toDateString();
+  return isToday ? clock(value) : `${at.toLocaleDateString("en", { month: "short", day: "numeric" })}, ${clock(value)}`;
+}
+
+/** How many of something. */
+export function many(count, one, more) {
+  return `${number(count)} ${count === 1 ? one : more}`;
+}
+
 /** Time of day; `value` in seconds since 1970. */
 export function clock(value) {
   return new Date(value * 1000).toLocaleTimeString([], { hour12: false });

@@ -10,7 +10,7 @@ import { Trouble } from "./parts.js";
 import { Services } from "./services.js";
 import { Settings } from "./settings.js";
 import { ThemeSwitch, startTheme } from "./theme.js";
-import { clock } from "./format.js";
+import { moment } from "./format.js";
 
 const SECTIONS = [
   ["overview", "Overview"],
@@ -45,8 +45,9 @@ function App() {
   };
   const [every, setEvery] = useState(SOON);
   const { value: status, error } = usePolled("ui/api/status", every, { active: !refusal, generation, taken });
+  const isLost = error !== null && !(error instanceof Refused);
   useEffect(() => {
-    setEvery(error || status?.counted?.since === null ? SOON : OFTEN);
+    setEvery(isLost || status?.counted?.since === null ? SOON : OFTEN);
   }, [status, error]);
   useEffect(() => {
     if (error instanceof Refused && error.status === 401) setRefusal(hasToken() ? "This token is not good, or not any more." : "none");
@@ -59,15 +60,14 @@ function App() {
     setRefusal("");
     setGeneration(generation + 1);
   };
-  const isLost = error !== null && !(error instanceof Refused);
   return html`
     <a class="skip" href="#content" onClick=${(event) => { event.preventDefault(); document.getElementById("content").focus(); }}>Skip to the content</a>
-    <${Header} status=${status} isLost=${isLost} leave=${hasToken() && !refusal ? () => enter("") : null} />
+    <${Header} version=${status?.version} state=${stateOf(status, error, refusal)} leave=${hasToken() && !refusal ? () => enter("") : null} />
     ${!refusal && html`<nav aria-label="Sections"><ul>${SECTIONS.map(([id, title]) => html`<li key=${id}>
       <a href=${`#${id}`} aria-current=${id === section ? "page" : undefined}>${title}</a></li>`)}</ul></nav>`}
     <div role="status" class="notices">
       ${isLost && html`<p class="notice bad">The gateway does not answer. Trying again…</p>`}
-      ${!isLost && restart > 0 && html`<p class="notice">The gateway was started anew; its figures begin again at ${clock(restart)}.
+      ${!isLost && restart > 0 && html`<p class="notice">The gateway was started anew; its figures begin again at ${moment(restart)}.
         <button type="button" class="quiet" onClick=${() => setRestart(0)}>Dismiss</button></p>`}
       ${status && status.page !== VERSION && html`<p class="notice">The gateway has another version of this page.
         <button type="button" class="quiet" onClick=${() => location.reload()}>Load it</button></p>`}
@@ -75,15 +75,20 @@ function App() {
     <main id="content" tabindex="-1">
       ${refusal
         ? html`<${Door} refusal=${refusal === "none" ? "" : refusal} enter=${enter} />`
-        : html`<${Content} section=${section} status=${status} error=${error} generation=${generation} history=${history.current} />`}
+        : html`<${Content} section=${section} status=${status} error=${error} generation=${generation} history=${history.current} origin=${isLost ? null : restart} />`}
     </main>`;
 }
 
-function Header({ status, isLost, leave }) {
-  const state = isLost ? ["bad", "not answering"] : status ? ["good", "live"] : ["warn", "connecting"];
+function stateOf(status, error, refusal) {
+  if (refusal) return ["warn", "locked"];
+  if (error) return error instanceof Refused ? ["warn", "not told"] : ["bad", "not answering"];
+  return status ? ["good", "live"] : ["warn", "connecting"];
+}
+
+function Header({ version, state, leave }) {
   return html`<header class="top">
     <h1><span class="mark" aria-hidden="true"></span>Inference Gateway</h1>
-    ${status && html`<span class="fine">${status.version}</span>`}
+    ${version && html`<span class="fine">${version}</span>`}
     <span class=${`state ${state[0]}`}>${state[1]}</span>
     <span class="grow"></span>
     ${leave && html`<button type="button" class="quiet" onClick=${leave}>Forget token</button>`}
@@ -91,12 +96,12 @@ function Header({ status, isLost, leave }) {
   </header>`;
 }
 
-function Content({ section, status, error, generation, history }) {
+function Content({ section, status, error, generation, history, origin }) {
   const title = SECTIONS.find(([id]) => id === section)[1];
   const isRefused = error instanceof Refused && !status;
   return html`<h2 class=${section === "overview" ? "unseen" : ""}>${title}</h2>
     ${section === "overview" && (status ? html`<${Overview} status=${status} history=${history} />` : isRefused ? html`<${Trouble} error=${error} />` : html`<p class="empty">Asking…</p>`)}
-    <${Chat} generation=${generation} hidden=${section !== "try"} />
+    <${Chat} generation=${generation} origin=${origin} hidden=${section !== "try"} />
     ${section === "services" && html`<${Services} generation=${generation} history=${history} />`}
     ${section === "errors" && html`<${Mishaps} generation=${generation} />`}
     ${section === "settings" && html`<${Settings} generation=${generation} />`}`;

@@ -2,7 +2,7 @@
 
 import { html, useState } from "./dom.js";
 import { usePolled } from "./api.js";
-import { clock } from "./format.js";
+import { moment } from "./format.js";
 import { Copy, Trouble } from "./parts.js";
 
 export function Mishaps({ generation }) {
@@ -25,7 +25,7 @@ function Listed({ id, title, mishaps, none, note }) {
   return html`<section class="card" aria-labelledby=${id}><header><h3 id=${id}>${title}</h3><span class="unit">${note}</span></header>
     ${mishaps.length === 0 ? html`<p class="empty">${none}</p>` : html`<ul class="mishaps">${shown.map((each) => html`
       <li key=${`${each.request_id} ${each.at}`}>
-        <p class="head"><time dateTime=${new Date(each.at * 1000).toISOString()}>${clock(each.at)}</time>
+        <p class="head"><time dateTime=${new Date(each.at * 1000).toISOString()}>${moment(each.at)}</time>
           <span class=${`state ${each.outcome === "rejected" ? "warn" : "bad"}`}>${(each.code || each.outcome).replaceAll("_", " ")}</span>
           ${each.status > 0 && html`<span class="fine">status ${each.status}</span>`}
           ${each.model && html`<span class="name">${each.model}</span>`}

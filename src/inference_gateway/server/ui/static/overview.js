@@ -3,7 +3,7 @@
 import { html, useState } from "./dom.js";
 import { Chart } from "./charts.js";
 import { OUTCOMES, SMOOTH, ended, failed, quantile } from "./figures.js";
-import { bytes, clock, number, percent, seconds, span, total } from "./format.js";
+import { bytes, many, moment, number, percent, seconds, span, total } from "./format.js";
 
 const WINDOWS = [[60, "1 minute"], [300, "5 minutes"], [900, "15 minutes"]];
 const NOTHING = "Nothing to show yet. Send a request, for example in “Try it”.";
@@ -79,9 +79,9 @@ export function Overview({ status, history }) {
       <${Outcomes} between=${between} />
       <${Models} between=${between} />
     </div>
-    <p class="fine">${counted.workers} worker ${counted.workers === 1 ? "process" : "processes"},
-      ${" "}${number(counted.figures.open.client_connections)} client connections,
-      ${" "}${number(counted.figures.open.provider_connections)} connections to providers in use and
+    <p class="fine">${many(counted.workers, "worker process", "worker processes")},
+      ${" "}${many(counted.figures.open.client_connections, "client connection", "client connections")},
+      ${" "}${many(counted.figures.open.provider_connections, "connection", "connections")} to providers in use and
       ${" "}${number(counted.figures.open.idle_provider_connections)} idle,
       ${" "}${bytes(counted.figures.open.bytes_in_flight)} waiting for slow clients.
       Charts are averages over ${SMOOTH} seconds.</p>`;
@@ -101,7 +101,7 @@ function Since({ counted, now }) {
   const how = counted.always
     ? ""
     : " While this page is looked at; set TELEMETRY_ENABLED=true to count all the time.";
-  return html`<p>${up} Counting since <b>${clock(counted.since)}</b>.${how}</p>`;
+  return html`<p>${up} Counting since <b>${moment(counted.since)}</b>.${how}</p>`;
 }
 
 function Tiles({ between, recent, open }) {
@@ -110,12 +110,12 @@ function Tiles({ between, recent, open }) {
   const broken = between ? (between.outcomes.cut ?? 0) + (between.outcomes.stalled ?? 0) : 0;
   const tiles = [
     ["Requests per second", recent ? number(ended(recent) / recent.seconds) : "–", "over the last 10 seconds"],
-    ["Streams open", number(open.streams), `${number(open.requests)} requests under way`],
+    ["Streams open", number(open.streams), `${many(open.requests, "request", "requests")} under way`],
     ["Whole answer", between ? seconds(quantile(between.duration, 0.95)) : "–", "95 % are faster"],
     ["First token", between ? seconds(quantile(between.firstToken, 0.95)) : "–", "95 % are faster"],
     ["Gateway’s own time", between ? seconds(quantile(between.overhead, 0.5)) : "–", "half is faster"],
     ["Tokens in / out", between ? `${total(between.input)} / ${total(between.output)}` : "–", "in the time shown"],
-    ["Failed", all ? percent(bad, all) : "–", `${number(bad)} of ${number(all)} requests`, bad > 0],
+    ["Failed", all ? percent(bad, all) : "–", `${number(bad)} of ${many(all, "request", "requests")}`, bad > 0],
     ["Cut or stalled", number(broken), "answers that are not whole", broken > 0],
   ];
   return html`<dl class="tiles">${tiles.map(([title, value, note, alarm]) => html`

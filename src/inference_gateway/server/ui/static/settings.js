@@ -15,7 +15,7 @@ export function Settings({ generation }) {
       <span class="unit" aria-live="polite">${shown.length} of ${value.settings.length}; secrets are masked</span></header>
     <div class="bar"><label class="field">Find <input type="search" value=${wanted} onInput=${(event) => setWanted(event.target.value)} /></label>
       <label class="check"><input type="checkbox" checked=${onlySet} onChange=${(event) => setOnlySet(event.target.checked)} /> Only what is not the default</label></div>
-    <div class="scroll" tabindex="0" role="region" aria-label="Settings, as a table"><table><thead><tr><th scope="col">Setting</th><th scope="col">Value</th><th scope="col">Source</th></tr></thead>
+    <div class="scroll tall" tabindex="0" role="region" aria-label="Settings, as a table"><table><thead><tr><th scope="col">Setting</th><th scope="col">Value</th><th scope="col">Source</th></tr></thead>
       <tbody>${shown.map((row) => html`<tr key=${row.name} class=${row.source === "default" ? "none" : ""}>
         <th scope="row"><code>${row.name}</code></th><td class="name">${row.value || "–"}</td><td class="short">${row.source}</td></tr>`)}</tbody></table></div>
   </section>`;

@@ -60,7 +60,8 @@ print()
 function typescript(base, body, hasToken) {
   const fields = JSON.stringify(body, null, 2);
   const key = hasToken ? `process.env.${VARIABLE}` : '"unused"';
-  const isKnown = Object.keys(body).every((name) => KNOWN_TO_OPENAI.has(name));
+  const isExtended = body.messages.some((each) => each.tool_calls?.some((call) => call.extra_content));
+  const isKnown = !isExtended && Object.keys(body).every((name) => KNOWN_TO_OPENAI.has(name));
   const as = isKnown ? "" : " as OpenAI.ChatCompletionCreateParamsStreaming";
   return `import OpenAI from "openai";
 

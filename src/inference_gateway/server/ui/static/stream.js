@@ -43,9 +43,13 @@ export function withEvent(answer, data) {
 }
 
 function withCall(calls, piece) {
-  const place = piece.index ?? calls.length;
+  // Not every provider begins to number them at 0.
+  const index = piece.index ?? calls.length;
+  const found = calls.findIndex((each) => each.index === index);
+  const place = found < 0 ? calls.length : found;
   const old = calls[place] ?? { id: "", name: "", arguments: "", extra: null };
   const call = {
+    index,
     id: piece.id || old.id,
     name: piece.function?.name || old.name,
     arguments: old.arguments + (piece.function?.arguments ?? ""),

@@ -5,11 +5,13 @@ import { html, useEffect, useState } from "./dom.js";
 const KEPT = "inference-gateway-theme";
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 
-function chosen() {
+let choice = kept();
+
+function kept() {
   try {
     return localStorage.getItem(KEPT) ?? "";
   } catch {
-    return "";
+    return ""; // storage is switched off: a choice lives as long as the page
   }
 }
 
@@ -18,7 +20,7 @@ function isDark() {
 }
 
 function apply() {
-  document.documentElement.dataset.theme = chosen() || (DARK.matches ? "dark" : "light");
+  document.documentElement.dataset.theme = choice || (DARK.matches ? "dark" : "light");
   document.dispatchEvent(new Event("themechange"));
 }
 
@@ -42,10 +44,11 @@ export function useTheme() {
 export function ThemeSwitch() {
   const dark = useTheme();
   const turn = () => {
+    choice = dark ? "light" : "dark";
     try {
-      localStorage.setItem(KEPT, dark ? "light" : "dark");
+      localStorage.setItem(KEPT, choice);
     } catch {
-      document.documentElement.dataset.theme = dark ? "light" : "dark";
+      // as above
     }
     apply();
   };
