@@ -280,7 +280,7 @@ def test_what_others_write_is_text_and_never_markup(
 
 
 def test_a_token_is_typed_once_and_goes_nowhere_else(served: Start, visit: Callable[..., Visit]) -> None:
-    gateway = served(AUTH_API_KEYS=KEY)
+    gateway = served(AUTH_API_KEYS=KEY, TELEMETRY_ENABLED="true")
     tab = visit(gateway.url)
     page = tab.open()
     field = page.get_by_label("API key or token")
@@ -331,21 +331,24 @@ def test_a_key_for_some_models_can_still_chat(
     expect(page.get_by_role("article", name="Answer").locator(".said")).to_have_text("hello")
 
 
-def test_it_says_when_the_gateway_is_gone_and_comes_back(tmp_path: Path, visit: Callable[..., Visit]) -> None:
+def test_it_says_when_the_gateway_is_gone_and_comes_back(served: Start, visit: Callable[..., Visit]) -> None:
     port = free_port()
-    with running("--port", port, home=tmp_path) as process:
-        process.port()
-        tab = visit(f"http://127.0.0.1:{port}")
+    gateway = FakeGateway({"SERVER_PORT": port})
+    try:
+        tab = visit(gateway.url)
         page = tab.counted()
+    finally:
+        gateway.close()
+    tab.look()
     expect(page.get_by_text("The gateway does not answer.")).to_be_visible()
-    with running("--port", port, home=tmp_path) as process:
-        process.port()
-        expect(page.get_by_text("The gateway was started anew")).to_be_visible()
-        expect(page.get_by_text("The gateway does not answer.")).to_be_hidden()
-        expect(page.get_by_text("Counting since")).to_be_visible()
-        page.get_by_role("link", name="Try it").click()
-        expect(page.get_by_role("option", name="mock/echo")).to_be_attached()
-        tab.check("ERR_")
+    page.get_by_role("link", name="Try it").click()
+    served(SERVER_PORT=port)
+    expect(page.get_by_text("The gateway was started anew")).to_be_visible()
+    expect(page.get_by_text("The gateway does not answer.")).to_be_hidden()
+    expect(page.get_by_role("option", name="mock/echo")).to_be_attached()
+    page.get_by_role("link", name="Overview").click()
+    expect(page.get_by_text("Counting since")).to_be_visible()
+    tab.check("ERR_")
 
 
 def test_nobody_asks_while_the_tab_is_hidden(served: Start, visit: Callable[..., Visit]) -> None:
@@ -405,7 +408,8 @@ def test_a_page_that_stays_open_for_a_day_stays_small_and_quick(
           let looks = 0;
           const status = (now) => {
             const models = Array.from({ length: 300 }, (_, number) => ({
-              provider: "p", model: `m${number}`, requests: number ? 7 : now, input_tokens: 1, output_tokens: 1,
+              provider: "p", model: `m${number}`, requests: number ? 7 : now,
+              input_tokens: 1, output_tokens: 1,
             }));
             const f = {
               outcomes: { complete: now }, refused: {}, tools: {}, providers: [], open: {},
@@ -421,7 +425,8 @@ def test_a_page_that_stays_open_for_a_day_stays_small_and_quick(
             const kept = point.f.models;
             Object.defineProperty(point.f, "models", { get: () => { looks += 1; return kept; } });
           }
-          const { values: [rates] } = history.series(900, [(each) => each.outcomes.complete / each.seconds]);
+          const rate = (each) => each.outcomes.complete / each.seconds;
+          const { values: [rates] } = history.series(900, [rate]);
           const asked = history.between(900).models.map((each) => each.model);
           return { points: history.points.length, models: models.size, asked, looks, fastest: Math.max(...rates) };
         }""",
@@ -437,16 +442,21 @@ def test_a_page_that_stays_open_for_a_day_stays_small_and_quick(
 
 @needs_axe
 def test_nothing_bars_who_sees_or_hears_it_differently(served: Start, visit: Callable[..., Visit]) -> None:
-    gateway = served(GROQ_API_KEY="k", GROQ_API_URL="http://127.0.0.1:1")
-    page = visit(gateway.url).counted()
+    gateway = served(GROQ_API_KEY="k", GROQ_API_URL="http://127.0.0.1:1", TELEMETRY_ENABLED="true")
+    tab = visit(gateway.url)
+    page = tab.counted()
     for model in ("mock/lab:status=500", "mock/echo", "nobody/knows"):
         gateway.chat(body(model))
+    tab.look()
     expect(page.locator(".plot canvas").first).to_be_visible()
     page.evaluate(AXE.read_text())
     found = []
     for section in SECTIONS:
         page.goto(f"{gateway.url}/ui#{section}")
         expect(page.locator(".card:visible").first).to_be_visible()
+        if section == "settings":
+            # All rows are alike, and looking at each takes seconds.
+            page.get_by_label("Only what is not the default").check()
         if section == "try":
             say(page, "hi", "mock/lab:tokens=9,cut_after_events=4")
             say(page, '[[{"name": "mine", "arguments": {}}]]', "mock/tools")

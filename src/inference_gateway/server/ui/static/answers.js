@@ -1,7 +1,7 @@
 // One answer as it comes: reasoning, text, calls of tools, and how it ended.
 
 import { html, useState } from "./dom.js";
-import { number, seconds } from "./format.js";
+import { many, number, seconds } from "./format.js";
 import { resultOf } from "./stream.js";
 
 export function Answer({ turn, reply }) {
@@ -47,7 +47,7 @@ function End({ turn }) {
     answer.finish && `ended with “${answer.finish}”`,
     turn.first && `first token after ${seconds(turn.first)}`,
     turn.took && `${seconds(turn.took)} in all`,
-    answer.usage && `${number(answer.usage.prompt_tokens)} tokens in, ${number(answer.usage.completion_tokens)} out`,
+    answer.usage && `${many(answer.usage.prompt_tokens, "token", "tokens")} in, ${number(answer.usage.completion_tokens)} out`,
   ].filter(Boolean);
   return html`
     ${turn.state === "cut" && html`<p class="wrong" role="alert"><b>▲ Cut.</b> This answer is not whole: ${turn.error}</p>`}
