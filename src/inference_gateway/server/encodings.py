@@ -18,7 +18,7 @@ class Decoder:
     def __init__(self, coding: bytes, *, limit: int) -> None:
         window = _WINDOWS.get(coding.strip().lower())
         if window is None:
-            raise UpstreamError("the provider's answer is encoded though it was asked to be plain")
+            raise UpstreamError("the answer is encoded though it was asked to be plain")
         self._inflate = zlib.decompressobj(window)
         self._left = limit
 
@@ -30,12 +30,12 @@ class Decoder:
         try:
             plain = self._inflate.decompress(data, self._left + 1)
         except zlib.error:
-            raise UpstreamError("the provider's answer is encoded and broken") from None
+            raise UpstreamError("the answer is encoded and broken") from None
         if self._inflate.eof and self._inflate.unused_data:
-            raise UpstreamError("the provider's answer is encoded, and more follows behind its end")
+            raise UpstreamError("the answer is encoded, and more follows behind its end")
         self._left -= len(plain)
         if self._left < 0:
-            raise UpstreamError("the provider's answer is larger than what is taken here")
+            raise UpstreamError("the answer is larger than what is taken here")
         return plain
 
     @property

@@ -84,6 +84,7 @@ def test_a_stream_that_breaks_off_says_so_and_never_looks_whole(
     first, last = streamed.replies
     assert "result" in first
     assert (last["id"], last["error"]["code"]) == (7, code)
+    assert last["error"]["message"].startswith("the agent")
     assert not streamed.is_whole
     assert outcomes.wait() == [outcome]
 

@@ -148,6 +148,7 @@ class Line:
             first_byte_timeout=self._patience.answer,
             idle_timeout=self._patience.between_pieces,
             expires_at=expires_at,
+            asked="the agent",
         )
         return await self._pool.send(call)
 

@@ -1,4 +1,4 @@
-"""One request to a provider, ready to be written."""
+"""One request to a provider or whoever else is asked, ready to be written."""
 
 from math import inf
 
@@ -9,7 +9,7 @@ from inference_gateway.server.transport.origin import Origin
 
 
 class Call(msgspec.Struct):
-    """One request to a provider, ready to be written.
+    """One request to a provider or whoever else is asked, ready to be written.
 
     Times are seconds; `expires_at` is a time of the loop's clock. `inf` is no bound.
     """
@@ -29,6 +29,8 @@ class Call(msgspec.Struct):
     connect_timeout: float | None = None
     """None is the pool's own."""
     expires_at: float = inf
+    asked: str = "the provider"
+    """Who is asked, in the words of errors."""
 
     def framed_head(self) -> bytes:
         """Complete request head."""

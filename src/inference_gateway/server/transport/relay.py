@@ -94,7 +94,7 @@ class Relay:
     def finish(self) -> None:
         """Take the proper end of the body."""
         if self._decoder is not None and not self._decoder.whole:
-            self.abort(UpstreamCut("the provider's answer broke off"))
+            self.abort(UpstreamCut("the answer broke off before its encoding ended"))
             return
         last = self._stream.end()
         if last and self._sink is not None:

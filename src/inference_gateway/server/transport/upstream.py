@@ -113,7 +113,7 @@ class Answer:
             raise
         if self._size > limit:
             self.close()
-            raise UpstreamError(f"the provider's answer is larger than the {limit} bytes taken here")
+            raise UpstreamError(f"the answer is larger than the {limit} bytes taken here")
         if self.error is not None:
             raise self.error
         pieces, self._pieces = self._pieces, []
@@ -339,9 +339,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._whole:
             self._finish(reusable=self._persistent and not self._overrun)
         elif self._bodiless > _LONGEST_HEAD:
-            self._break(
-                UpstreamError(f"the head of the provider's answer is larger than {_LONGEST_HEAD} bytes")
-            )
+            self._break(UpstreamError(f"the head of the answer is larger than {_LONGEST_HEAD} bytes"))
         elif not self._bodiless and self._answer is answer and not answer.draining:
             # Only a byte of the body moves the clock: a head by itself is not what the client waits for.
             assert self._call is not None
@@ -368,7 +366,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._interim = status < 200
         if self._interim:
             if status < 100 or status == 101:
-                raise UpstreamError(f"the provider answered with status {status}, which nobody asked for")
+                raise UpstreamError(f"an answer has status {status}, which nobody asked for")
             return
         # The parser puts trailers into the same list: they are dropped.
         headers, self._headers = self._headers, []
@@ -481,13 +479,15 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _loss(self) -> UpstreamError:
         assert self._answer is not None
+        assert self._call is not None
+        asked = self._call.asked
         if self._answer.status:
-            return UpstreamCut("the provider's answer broke off")
+            return UpstreamCut(f"{asked}'s answer broke off")
         if self._heard:
-            return UpstreamError("the provider closed the connection in the middle of its answer's head")
+            return UpstreamError(f"{asked} closed the connection in the middle of its answer's head")
         if self.used:
-            return ConnectionWentStale("the provider closed the connection")
-        return UpstreamError("the provider closed the connection without an answer")
+            return ConnectionWentStale(f"{asked} closed the connection")
+        return UpstreamError(f"{asked} closed the connection without an answer")
 
     def _expire(self) -> None:
         answer, call = self._answer, self._call
@@ -503,9 +503,9 @@ class UpstreamConnection(asyncio.Protocol):
         elif answer.status and self._read_paused:
             self._renew(call)
         elif not self._begun:
-            self._break(UpstreamTimeout(f"the provider sent no answer for {call.first_byte_timeout:g} s"))
+            self._break(UpstreamTimeout(f"{call.asked} sent no answer for {call.first_byte_timeout:g} s"))
         else:
-            self._break(UpstreamTimeout(f"the provider sent nothing for {call.idle_timeout:g} s"))
+            self._break(UpstreamTimeout(f"{call.asked} sent nothing for {call.idle_timeout:g} s"))
 
 
 class _Upload:
@@ -539,7 +539,7 @@ def _framing(headers: list[Header], fields: Mapping[bytes, bytes]) -> tuple[int 
     if chunked and any(
         name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in headers
     ):
-        raise UpstreamError("the provider's answer has an unknown transfer coding")
+        raise UpstreamError("the answer has an unknown transfer coding")
     return None if length is None else int(length), chunked
 
 
@@ -550,4 +550,4 @@ def _refusal(error: Exception) -> GatewayError:
     if isinstance(error, httptools.HttpParserCallbackError):
         logger.error("taking in an answer failed", exc_info=cause)
         return GatewayError("the gateway failed on this answer")
-    return UpstreamError("the provider's answer is not HTTP/1.1")
+    return UpstreamError("the answer is not HTTP/1.1")
