@@ -286,6 +286,7 @@ GIVEN = {
     "x-api-key": "canary-key",
     "forwarded": "for=canary",
     "x-forwarded-for": "canary",
+    "openai-organization": "canary-organization",
     "x-secret": "canary",
     "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     "a2a-extensions": "https://x.example/a",

@@ -54,7 +54,7 @@ async def speak(gateway: Gateway, request: Request) -> Response:
     host = _host(gateway)
     if request.header(b"content-encoding") not in {None, b"identity"}:
         raise UnsupportedMediaType("the request body must not be compressed here")
-    headers = gateway.header_rule.inference(request.headers)
+    headers = gateway.header_rule.agent(request.headers)
     if gateway.calls is not None:
         headers = gateway.calls.along(headers, request.trace)
     return await host.answer(_id(request), request, headers=headers, expires_at=expiry(request))

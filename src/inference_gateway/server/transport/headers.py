@@ -84,7 +84,7 @@ _NEVER_RELAYED = HOP_BY_HOP | {
 
 
 class RequestHeaderRule:
-    """The one rule for what of a client's request headers reaches a provider.
+    """The one rule for what of a client's request headers reaches a provider or an agent.
 
     Credentials, cookies and forwarding headers are not on any list and so never cross;
     `extra` (FORWARD_REQUEST_HEADERS) names what else an operator lets through.
@@ -99,6 +99,10 @@ class RequestHeaderRule:
     def inference(self, headers: list[Header]) -> list[Header]:
         """Fields that go along with an inference request, whose body the gateway writes."""
         return self._crossing(headers, self._names)
+
+    def agent(self, headers: list[Header]) -> list[Header]:
+        """Fields that go along with a request to an agent, who is none of the providers that some are for."""
+        return [h for h in self.inference(headers) if h[0] in self._names]
 
     def raw(self, headers: list[Header]) -> list[Header]:
         """Fields that go along with a raw request."""
