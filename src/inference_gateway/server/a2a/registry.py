@@ -71,11 +71,6 @@ class Agents:
         self._settled = asyncio.Event()
         self._is_started = False
 
-    @property
-    def changes(self) -> int:
-        """Goes up with each card that says something new."""
-        return sum(agent.changes for agent in self._agents)
-
     def start(self) -> None:
         """Begin to read cards, without waiting for anybody. Idempotent."""
         if self._is_started:
