@@ -210,6 +210,22 @@ def test_reasoning_is_shown_apart(
     expect(answer.locator("> .said")).to_have_text("Four.")
 
 
+def test_a_call_that_is_not_numbered_from_0_is_one_call(
+    served: Start, start_provider: Callable[..., FakeProvider], visit: Callable[..., Visit]
+) -> None:
+    async def calls(call: Call) -> None:
+        pieces = [{"id": "c", "function": {"name": "look", "arguments": '{"a"'}}]
+        pieces.append({"function": {"arguments": ": 1}"}})
+        said = [{"tool_calls": [{"index": 1, **piece}]} for piece in pieces]
+        await call.stream([*(chunk(delta) for delta in said), chunk({}, "tool_calls"), DONE])
+
+    gateway = served(OPENAI_API_KEY="k", OPENAI_API_URL=start_provider(calls).url)
+    page = visit(gateway.url).open("try")
+    say(page, "go", "openai/m")
+    expect(page.locator("section.call")).to_have_count(1)
+    expect(page.get_by_label("Arguments")).to_have_text('{ "a": 1 }')
+
+
 def test_tool_calls_are_shown_whoever_runs_them(served: Start, visit: Callable[..., Visit]) -> None:
     server = PythonServer()
     try:
