@@ -126,7 +126,12 @@ class Agent:
         """
         asked, endpoint, body = self._request(method, params)
         answer = await self.line.post(
-            endpoint, body, accept=ONE_REPLY, headers=headers or [], expires_at=expires_at
+            endpoint,
+            body,
+            accept=ONE_REPLY,
+            headers=headers or [],
+            expires_at=expires_at,
+            repeatable=asked.repeatable,
         )
         return self._result(asked, endpoint, await self._reply(asked, answer))
 
@@ -143,7 +148,12 @@ class Agent:
         """
         asked, endpoint, body = self._request(method, params)
         answer = await self.line.post(
-            endpoint, body, accept=A_STREAM, headers=headers or [], expires_at=expires_at
+            endpoint,
+            body,
+            accept=A_STREAM,
+            headers=headers or [],
+            expires_at=expires_at,
+            repeatable=asked.repeatable,
         )
         if not is_stream(answer):
             # One event is a stream as well; most often it is an error.

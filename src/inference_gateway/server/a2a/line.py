@@ -69,10 +69,13 @@ class Line:
         accept: bytes,
         headers: list[Header],
         expires_at: float,
+        repeatable: bool,
     ) -> Answer:
         """Send a JSON-RPC request; return once the head of the answer is there.
 
         :param headers: of the caller, and meant for the agent; what the operator set wins.
+        :param repeatable: whether it may reach the agent twice. One that may not has a new connection: a
+            kept one may die without a word of whether it had arrived.
         :param expires_at: time of the loop's clock.
         :raises GatewayError: there is no answer.
         """
@@ -84,7 +87,13 @@ class Line:
         if accept == ONE_REPLY:
             expires_at = min(expires_at, asyncio.get_running_loop().time() + self._patience.answer)
         return await self._send(
-            b"POST", endpoint.origin, endpoint.target, fields, body, expires_at=expires_at
+            b"POST",
+            endpoint.origin,
+            endpoint.target,
+            fields,
+            body,
+            expires_at=expires_at,
+            repeatable=repeatable,
         )
 
     async def whole(self, answer: Answer) -> bytes:
@@ -139,6 +148,7 @@ class Line:
         body: bytes | None,
         *,
         expires_at: float,
+        repeatable: bool = True,
     ) -> Answer:
         first_line = b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (method, where, origin.authority.encode("ascii"))
         call = Call(
@@ -149,6 +159,7 @@ class Line:
             idle_timeout=self._patience.between_pieces,
             expires_at=expires_at,
             asked="the agent",
+            repeatable=repeatable,
         )
         return await self._pool.send(call)
 

@@ -56,6 +56,8 @@ class Method(msgspec.Struct, frozen=True, kw_only=True):
     old: str
     """Its name in A2A 0.3; empty where that has none."""
     kind: Kind = "answer"
+    repeatable: bool = False
+    """Whether saying it twice is saying it once: nothing is changed by it."""
     gives_nothing: bool = False
     """Whether its result is null, which some agents leave out."""
     params_up: Write = _same
@@ -96,13 +98,14 @@ METHODS: Final = (
         result_up=upward.event,
         result_down=downward.event,
     ),
-    Method(new="GetTask", old="tasks/get", result_up=upward.task, result_down=downward.task),
-    Method(new="ListTasks", old=""),
+    Method(new="GetTask", old="tasks/get", repeatable=True, result_up=upward.task, result_down=downward.task),
+    Method(new="ListTasks", old="", repeatable=True),
     Method(new="CancelTask", old="tasks/cancel", result_up=upward.task, result_down=downward.task),
     Method(
         new="SubscribeToTask",
         old="tasks/resubscribe",
         kind="stream",
+        repeatable=True,
         result_up=upward.event,
         result_down=downward.event,
     ),
@@ -117,6 +120,7 @@ METHODS: Final = (
     Method(
         new="GetTaskPushNotificationConfig",
         old=f"{_PUSH_PREFIX}get",
+        repeatable=True,
         params_up=_params({"id": "taskId", "pushNotificationConfigId": "id"}),
         params_down=_params({"taskId": "id", "id": "pushNotificationConfigId"}),
         result_up=upward.task_push_config,
@@ -125,6 +129,7 @@ METHODS: Final = (
     Method(
         new="ListTaskPushNotificationConfigs",
         old=f"{_PUSH_PREFIX}list",
+        repeatable=True,
         params_up=_params({"id": "taskId"}),
         params_down=_params({"taskId": "id"}),
         result_up=_configs_up,
@@ -138,7 +143,9 @@ METHODS: Final = (
         params_down=_params({"taskId": "id", "id": "pushNotificationConfigId"}),
     ),
     # What comes back leads past the gateway: the card as the gateway shows it takes its place.
-    Method(new="GetExtendedAgentCard", old="agent/getAuthenticatedExtendedCard", kind="card"),
+    Method(
+        new="GetExtendedAgentCard", old="agent/getAuthenticatedExtendedCard", kind="card", repeatable=True
+    ),
 )
 
 SPOKEN: Final[Mapping[str, tuple[Method, Version]]] = {

@@ -98,7 +98,12 @@ class Proxy:
             sent = _sent(errand)
             fields = [*headers, *_extensions(request.headers, errand.endpoint.version)]
             answer = await agent.line.post(
-                errand.endpoint, sent, accept=errand.accepted, headers=fields, expires_at=expires_at
+                errand.endpoint,
+                sent,
+                accept=errand.accepted,
+                headers=fields,
+                expires_at=expires_at,
+                repeatable=errand.method is not None and errand.method.repeatable,
             )
             return await self._answered(errand, answer)
         except BadCall as error:

@@ -31,6 +31,8 @@ class Call(msgspec.Struct):
     expires_at: float = inf
     asked: str = "the provider"
     """Who is asked, in the words of errors."""
+    repeatable: bool = True
+    """Whether it may be sent again where a kept connection died with it."""
 
     def framed_head(self) -> bytes:
         """Complete request head."""

@@ -69,7 +69,7 @@ class Pool:
         proxy = shelf.forwarder
         if proxy is not None:
             call = msgspec.structs.replace(call, head=proxy.forwarded_head(call.head, call.origin))
-        replayable = call.body is None or isinstance(call.body, bytes)
+        replayable = call.repeatable and (call.body is None or isinstance(call.body, bytes))
         while True:
             # Most often there is an idle connection, and nobody who came first.
             connection = self._take_idle(shelf) if replayable and not shelf.waiting else None
