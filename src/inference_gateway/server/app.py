@@ -41,6 +41,7 @@ class Application:
         self._guard = gateway.guard
         self._sites = gateway.sites
         self._tracer = gateway.tracer
+        self._counts = False
         self._listeners = self._who_hears_of_ends()
         self._all_listeners = [*self._listeners, *self._who_hears_of_trouble()]
         # Unique across processes by its beginning, within one by its end.
@@ -91,6 +92,8 @@ class Application:
 
     def ended(self, request: Request, outcome: Outcome, problem: str) -> None:
         """Take note of how a request ended: the one place that hears of each, once. Raises nothing."""
+        if not self._counts and self.gateway.measuring is not None:
+            self._count_ends()
         # Each for itself: one that fails keeps neither the others from hearing nor the connection from
         # going on.
         for listener in self._listeners if outcome is Outcome.COMPLETE else self._all_listeners:
@@ -99,11 +102,17 @@ class Application:
             except Exception:
                 logger.exception("the end of request %s was not noted", request.request_id or "(unread)")
 
+    def _count_ends(self) -> None:
+        """Count from now on, for good: what began while somebody looked may end when nobody does any more."""
+        self._counts = True
+        recorder = self.gateway.recorder
+        if recorder is not None:
+            count = partial(_count, self.gateway, recorder)
+            self._listeners = [count, *self._listeners]
+            self._all_listeners = [count, *self._all_listeners]
+
     def _who_hears_of_ends(self) -> list[Ended]:
-        gateway = self.gateway
         listeners: list[Ended] = []
-        if gateway.recorder is not None and gateway.measuring is not None:
-            listeners.append(partial(_count, gateway.recorder))
         if self._access is not None:
             listeners.append(self._access.ended)
         if self._tracer is not None:
@@ -155,11 +164,11 @@ class Application:
         return b"%b%08x" % (self._id_prefix, next(self._counter))
 
 
-def _count(recorder: Recorder, request: Request, outcome: Outcome, problem: str) -> None:
+def _count(gateway: Gateway, recorder: Recorder, request: Request, outcome: Outcome, problem: str) -> None:
     """Count an inference request, or one that was turned away before it was known to be one."""
     asked = request.inference or request.raw
     if asked is None:
-        if request.method == "POST" and request.path in INFERENCE_PATHS:
+        if gateway.measuring is not None and request.method == "POST" and request.path in INFERENCE_PATHS:
             recorder.turned_away(INFERENCE_PATHS[request.path], outcome)
     elif asked.measurement is not None:
         recorder.ended(asked, asked.measurement, outcome, now=perf_counter())
