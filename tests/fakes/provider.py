@@ -158,8 +158,14 @@ class FakeProvider:
 
     def close(self) -> None:
         """Stop listening and drop every connection."""
-        self._server.close()
+        self._thread.call(self._stop_listening())
         self._thread.close()
+
+    async def _stop_listening(self) -> None:
+        self._server.close()
+        # A task that is cancelled before its first step closes nothing: let those of the last moment begin.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
 
 async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
