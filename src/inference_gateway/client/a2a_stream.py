@@ -18,10 +18,10 @@ from inference_gateway.client.errors import (
     InferenceGatewayError,
     ResponseValidationError,
     StreamError,
-    closed_early,
 )
 from inference_gateway.client.exchange import Deadline, aread_whole, read_whole
 from inference_gateway.client.options import Timeout
+from inference_gateway.client.read_once import ReadOnce
 from inference_gateway.client.replies import RawResponse
 from inference_gateway.client.stream_source import as_of_a_stream
 from inference_gateway.client.transport import AsyncReply, Reply
@@ -144,31 +144,6 @@ class AsyncOpened(NamedTuple):
     name: str
 
 
-class _Stream:
-    """How far a stream has come."""
-
-    def __init__(self) -> None:
-        self._ended = False
-        self._failure: InferenceGatewayError | None = None
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Tell the end of the answer from everything else that reading may come to."""
-        if self._failure is not None:
-            raise self._failure
-        try:
-            yield
-        except (StopIteration, StopAsyncIteration):
-            self._ended = True
-        except BaseException as error:
-            self._failure = error if isinstance(error, InferenceGatewayError) else closed_early()
-            raise
-
-    def _give_up(self) -> None:
-        if not self._ended and self._failure is None:
-            self._failure = closed_early()
-
-
 @contextmanager
 def _in_a_stream() -> Iterator[None]:
     try:
@@ -177,7 +152,7 @@ def _in_a_stream() -> Iterator[None]:
         raise as_of_a_stream(error) from error.__cause__
 
 
-class A2AStream(_Stream):
+class A2AStream(ReadOnce):
     """Iterator of an agent's news, and context manager that frees the connection.
 
     The request is sent when the first piece is asked for. A cut stream raises `IncompleteStreamError`.
@@ -228,7 +203,7 @@ def _events(connect: Callable[[], Opened], idle_timeout: float | None) -> Genera
         reply.close()
 
 
-class AsyncA2AStream(_Stream):
+class AsyncA2AStream(ReadOnce):
     """The same as `A2AStream`, for `async for` and `async with`."""
 
     def __init__(self, connect: Callable[[], Awaitable[AsyncOpened]], *, idle_timeout: float | None) -> None:

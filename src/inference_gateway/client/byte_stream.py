@@ -1,45 +1,27 @@
 """A provider's own answer as it comes: bytes, cut anywhere."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from inference_gateway.client.errors import Headers, InferenceGatewayError, closed_early, request_id_of
+from inference_gateway.client.errors import Headers, request_id_of
+from inference_gateway.client.read_once import ReadOnce
 from inference_gateway.client.transport import AsyncReply, Reply
 
 
-class _ByteStream:
+class _ByteStream(ReadOnce):
     """What both kinds of stream can say of their answer, and of how far it was read."""
 
     def __init__(self, reply: Reply | AsyncReply, idle_timeout: float | None) -> None:
+        super().__init__()
         reply.wait_at_most(idle_timeout)
         self.status_code = reply.status
         self.headers: Headers = reply.headers
-        self._ended = False
-        self._failure: InferenceGatewayError | None = None
 
     @property
     def request_id(self) -> str | None:
         """Id under which the gateway knows the call, if it sent one."""
         return request_id_of(self.headers)
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Tell the end of an answer from everything else that reading may come to."""
-        if self._failure is not None:
-            raise self._failure
-        try:
-            yield
-        except (StopIteration, StopAsyncIteration):
-            self._ended = True
-        except BaseException as error:
-            self._failure = error if isinstance(error, InferenceGatewayError) else closed_early()
-            raise
-
-    def _give_up(self) -> None:
-        if not self._ended and self._failure is None:
-            self._failure = closed_early()
 
 
 class ByteStream(_ByteStream):
